@@ -38,10 +38,12 @@ class BusyTimes:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """``read_at`` is when the calendar was asked for what is known, None for never."""
+    """``read_at`` is when the calendar was asked for what is known, None for never; ``error`` why it could not be read
+    since, "" where nothing went wrong."""
 
     read_at: datetime | None = None
     busy: BusyTimes | None = None
+    error: str = ""
 
     def tells(self, now: datetime, starts_at: datetime) -> bool:
         """Whether what is known is young enough, and reaches as far."""

@@ -373,11 +373,12 @@ def _check_table(state: OrderState, arguments: Arguments, now: datetime) -> Tool
     if not found.possible:
         return _none_free(state, found, now)
     words = words_of(state)
-    said = words.table_free if found.seating else words.table_possible
+    is_sure = bool(found.seating) and not found.unsure
+    said = words.table_free if is_sure else words.table_possible
     say = said.format(covers=covers, time=_spoken(state, local, now))
     if amount := _deposit(state, state.book, found, covers):
         say = f"{say} {words.deposit_asked.format(amount=amount)}"
-    return ToolAnswer(state, say, None, extra | {"table_free": bool(found.seating)})
+    return ToolAnswer(state, say, None, extra | {"table_free": is_sure})
 
 
 def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
@@ -390,13 +391,14 @@ def _book_table(state: OrderState, arguments: Arguments, now: datetime) -> ToolA
     if not found.possible:
         return _none_free(state, found, now)
     words, amount = words_of(state), _deposit(state, state.book, found, covers)
-    said = words.table_booked if found.seating else words.table_requested
+    is_sure = bool(found.seating) and not found.unsure
+    said = words.table_booked if is_sure else words.table_requested
     if amount:
         said = words.table_held if state.book.takes_deposits else words.table_requested
     minutes = deposits.minutes_for(state.book.rules.deposit_minutes, now, local)
     facts = {"amount": amount, "minutes": minutes}
     say = said.format(covers=covers, time=_spoken(state, local, now), name=name, **facts)
-    extra: dict[str, Any] = {"starts_at": local.isoformat(timespec="minutes"), "booked": bool(found.seating)}
+    extra: dict[str, Any] = {"starts_at": local.isoformat(timespec="minutes"), "booked": is_sure}
     if amount:
         extra |= {"booked": False, "held_for_deposit": state.book.takes_deposits}
     return ToolAnswer(state, say, BookTable(local, covers, name, without_claims(arguments.text("note"))[0]), extra)

@@ -309,7 +309,7 @@ class CartAbandoned(Payload, frozen=True, kw_only=True):
 
 
 class ReservationMade(Payload, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody reserved: ``requested`` waits for the restaurant's word, ``held`` for the guest's.
+    """Somebody reserved: ``requested`` waits for the restaurant's word, ``held`` for the guest's or a calendar's.
 
     ``table_ids`` are several when tables are joined, and none for a request.
     """

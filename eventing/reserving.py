@@ -64,6 +64,8 @@ async def reserve(
         return await _change(connection, restaurant, present, asked, now, pii, source)
     wish, answer = await _wish(connection, restaurant, asked, now)
     status: Status = "confirmed" if answer.seating or asked.by_staff else "requested"
+    if _waits_for_calendar(asked, answer):
+        status = "held"
     deposit = await _deposit(connection, restaurant, asked, now, pii) if answer.seating else None
     if deposit is not None:  # without a link to pay it, it is the staff who settle it
         status = "held" if deposit.connection_id else "requested"
@@ -166,7 +168,7 @@ async def _change(
 ) -> Reservation:
     if present.status not in OPEN | HOLDING:
         raise StatusChangedError(present)
-    wish, _ = await _wish(connection, restaurant, asked, now, present)
+    wish, answer = await _wish(connection, restaurant, asked, now, present)
     try:
         await reservations.change(connection, restaurant.id, present.id, wish, pii)
     except TableTakenError:
@@ -174,11 +176,17 @@ async def _change(
     if asked.call_id and present.status in ("held", "confirmed"):
         deposit = await _deposit(connection, restaurant, asked, now, pii)
         waits = await depositing.ask(connection, restaurant, present.id, deposit, now)
+        waits = waits or _waits_for_calendar(asked, answer)
         if waits != (present.status == "held"):
             await reservations.move(connection, present.id, present.status, "held" if waits else "confirmed")
     changed = await reservations.get(connection, present.id, pii=pii)
     await _tell_of_change(connection, restaurant.id, present.status, changed, source)
     return changed
+
+
+def _waits_for_calendar(asked: Asked, answer: Answer) -> bool:
+    """Of who books by phone: the calendar is told of the booking, and what it says then is its word."""
+    return bool(asked.call_id) and answer.unsure
 
 
 async def _deposit(

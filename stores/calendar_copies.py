@@ -33,7 +33,7 @@ class Due:
 async def of_restaurant(conn: Connection, restaurant_id: str, since: datetime, until: datetime) -> Calendar | None:
     """As much of it as is busy in a part of ``[since, until)``; None where no calendar is connected, or it is off."""
     row = await conn.fetchrow(
-        "select k.read_at, k.known, k.by_start,"
+        "select k.read_at, k.known, k.by_start, k.last_error,"
         " array(select unnest(k.busy * tstzmultirange(tstzrange($2, $3)))) as busy"
         " from service_connection c left join calendar_copy k on k.connection_id = c.id"
         " where c.restaurant_id = $1 and c.service = 'calendar' and c.disabled_at is null",
@@ -43,11 +43,12 @@ async def of_restaurant(conn: Connection, restaurant_id: str, since: datetime, u
     )
     if row is None:
         return None
+    error = row["last_error"] or ""
     if row["read_at"] is None:
-        return Calendar()
+        return Calendar(error=error)
     known = row["known"]
     spans = tuple(Span(one.lower, one.upper) for one in row["busy"])
-    return Calendar(row["read_at"], BusyTimes(known.lower, known.upper, spans, row["by_start"]))
+    return Calendar(row["read_at"], BusyTimes(known.lower, known.upper, spans, row["by_start"]), error)
 
 
 async def renew(conn: Connection, connection_id: str) -> None:
@@ -58,7 +59,8 @@ async def renew(conn: Connection, connection_id: str) -> None:
 async def forget(conn: Connection, connection_id: str) -> None:
     """What is known is of another calendar, or was read by somebody else's leave: it is read anew."""
     await conn.execute(
-        "update calendar_copy set next_at = now(), read_at = null, known = null, busy = '{}' where connection_id = $1",
+        "update calendar_copy set next_at = now(), read_at = null, known = null, busy = '{}',"
+        " last_error = '' where connection_id = $1",
         connection_id,
     )
 

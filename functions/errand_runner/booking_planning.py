@@ -168,24 +168,27 @@ async def settled(
 async def calendar_answered(
     home: Home, connection: Connection, one: Claimed, work: KeepInCalendar, state: State, outcome: Outcome
 ) -> Sequence[Payload]:
-    """Somebody else has that time in the calendar: a booking that no human has made is cancelled, and the guest told.
-    One that the staff have confirmed or changed is theirs.
+    """What the calendar says of a booking that no human has made: that it is free then, for one that waits for that; or
+    that somebody else has the time: then it is cancelled, and the guest told. One that the staff have confirmed or
+    changed is theirs.
 
     Every other refusal is the connection's, and is seen there. Whatever was said, the calendar is read anew.
     """
     await calendar_copies.renew(connection, one.connection_id)
-    if not isinstance(outcome, Refused) or not outcome.busy:
+    busy = isinstance(outcome, Refused) and outcome.busy
+    if not busy and not isinstance(outcome, Done):
         return ()
     await dining.lock(connection, one.restaurant_id)
     booking = await reservations.get(connection, work.reservation_id)
     if booking.status not in ("held", "confirmed") or not booking.call_id or booking.starts_at != work.starts_at:
         return ()
-    if await audit.recent(connection, 1, subject=booking.id):
-        return ()
-    now, seen = datetime.now(UTC), booking.status
-    await reserving.move(
-        connection, one.restaurant_id, booking.id, seen, "cancelled", now, reason="restaurant", source=SOURCE
-    )
+    now, seen, owner = datetime.now(UTC), booking.status, one.restaurant_id
+    if not busy:
+        deposit = await depositing.latest(connection, owner, booking.id)
+        if seen == "held" and (deposit is None or deposit.state not in rules.OPEN):
+            await reserving.move(connection, owner, booking.id, seen, "confirmed", now, source=SOURCE)
+    elif not await audit.recent(connection, 1, subject=booking.id):
+        await reserving.move(connection, owner, booking.id, seen, "cancelled", now, reason="restaurant", source=SOURCE)
     return ()
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from domain.calendars import Calendar
 from domain.errands import SECRETS_GOOD_FOR, SERVICES
 from integrations.catalogue import PROVIDERS, Field, Provider
-from stores import connections, errands, message_costs
+from stores import calendar_copies, connections, errands, message_costs
 from stores.connections import AlreadyConnectedError
 from stores.connections import Connection as Connected
 from stores.errands import Errand
@@ -39,6 +40,9 @@ LONGEST_VALUE = 500
 WHERE = ("url", "host", "port", "security")
 """The fields that say where secrets are sent, and how."""
 MONTHS = 12
+CLOSED_WITHIN = timedelta(days=14)
+MOST_CLOSED = 20
+"""Times that a calendar closes, of those within CLOSED_WITHIN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +227,16 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
     after = paging.asked_for(uuid.UUID)
     told: tuple[Errand, ...] = ()
     costs: tuple[MonthlyCost, ...] = ()
+    calendar, now = None, datetime.now(UTC)
     if connected is not None:
         known, owner = connected.id, restaurant().id
 
-        async def work(connection: Connection) -> tuple[tuple[Errand, ...], tuple[MonthlyCost, ...]]:
+        async def work(connection: Connection) -> tuple[tuple[Errand, ...], tuple[MonthlyCost, ...], Calendar | None]:
             told = await errands.of_connection(connection, owner, known, LOG_PAGE + 1, after)
-            return told, await message_costs.of_provider(connection, owner, provider.name, MONTHS)
+            costs = await message_costs.of_provider(connection, owner, provider.name, MONTHS)
+            return told, costs, await calendar_copies.of_restaurant(connection, owner, now, now + CLOSED_WITHIN)
 
-        told, costs = in_restaurant(work)
+        told, costs, calendar = in_restaurant(work)
     page = render_template(
         "place/connections/connection.html",
         form=form,
@@ -245,6 +251,9 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
         defaults={field.name for field in provider.fields if _has_default(provider, field)},
         secrets_old=_are_old(connected),
         notices=_notices(provider, connected),
+        calendar=calendar if connected and connected.service == "calendar" and not connected.disabled_at else None,
+        calendar_known=calendar is not None and calendar.tells(now, now),
+        most_closed=MOST_CLOSED,
     )
     return page, status
 

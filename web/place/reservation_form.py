@@ -96,7 +96,10 @@ class Typed:
             return write()
         except NoTableFreeError as full:
             self.is_full, self.others = True, full.others
-            if self.tables:
+            if full.closed:
+                said = _("Time: your calendar has something then. Choose a table to reserve it all the same.")
+                self.form.refuse("time", said)
+            elif self.tables:
                 self.form.refuse("tables", _("Tables: somebody has one of them then. Choose others, or none."))
             else:
                 self.form.refuse("time", _("Time: no table is free for so many guests then."))

@@ -14,6 +14,7 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 
 from domain import hours
+from domain.calendars import Span
 from domain.errors import Refused
 from domain.reservations import MOVES, Book, CancelReason, Status
 from eventing import deposit_settling, depositing, reserving
@@ -106,11 +107,21 @@ def _day(day: date) -> dict[str, object]:
         "covers": sum(one.covers for one in here if one.status not in ("cancelled", "no_show")),
         "waiting": offers,
         "opening": opening,
+        "closed": _closed(found.book, now, since, until),
         "open_all_day": any(opens <= since and closes >= until for opens, closes in opening),
         "plan": plan(place, found.book.tables, found.reservations, since, until),
         "table_names": {table.id: table.name for table in found.book.tables},
         "now": now,
     }
+
+
+def _closed(book: Book, now: datetime, since: datetime, until: datetime) -> tuple[Span, ...]:
+    """When the restaurant's calendar has something on the day, in so far as that is known."""
+    calendar = book.calendar
+    if calendar is None or calendar.busy is None or not calendar.tells(now, max(now, since)):
+        return ()
+    met = (one for one in calendar.busy.spans if one.starts_at < until and since < one.ends_at)
+    return tuple(Span(max(one.starts_at, since), min(one.ends_at, until)) for one in met)
 
 
 # --- A new one -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,12 @@ from devstack.stand_ins.caldav import CalDav
 from domain.calendars import Span
 from domain.restaurant import Opening
 from eventing import reserving
+from eventing.catalogue import ReservationMade
 from eventing.reserving import Asked, NoTableFreeError
 from functions.errand_runner.calendar_reading import CalendarReader
+from functions.errand_runner.runner import Runner
 from integrations.network import Network
-from stores import calendar_copies, connections, dining, restaurants
+from stores import calendar_copies, connections, dining, reservations, restaurants
 from stores.reservations import Reservation
 from tests.conftest import Pools
 from tests.integration.functions_small.houses import House
@@ -52,6 +55,10 @@ class Place(House):
         async with self.postgres.app.tenant(self.id) as connection:
             await calendar_copies.renew(connection, self.connection_id)
         await self.reader.round()
+
+    async def status(self, booking: Reservation) -> str:
+        async with self.postgres.app.tenant(self.id) as connection:
+            return (await reservations.get(connection, booking.id)).status
 
     async def error(self) -> str:
         async with self.postgres.app.tenant(self.id) as connection:
@@ -161,3 +168,59 @@ async def test_what_was_asked_earlier_never_replaces_what_was_asked_later(place:
         assert known is not None and known.busy is not None
         assert not await calendar_copies.keep(connection, slow, replace(known.busy, spans=()))
     await place.refused()
+
+
+@pytest.mark.parametrize(("busy", "after"), [(False, "confirmed"), (True, "cancelled")])
+async def test_while_the_calendar_is_away_a_call_has_a_table_that_is_confirmed_once_it_is_back(
+    place: Place, caldav: CalDav, busy: bool, after: str
+) -> None:
+    await place.reader.round()
+    await place.run("update calendar_copy set read_at = read_at - interval '16 minutes'")
+    caldav.faults["failing"] = 9
+
+    booking = await place.ask(call_id="call-1")
+    assert (booking.status, bool(booking.table_ids)) == ("held", True)
+    assert (await place.ask(call_id="call-1", note="by the window")).status == "held"
+    assert (await place.ask()).status == "confirmed"  # a program's own
+    await place.refused(call_id="call-2")  # the tables are all had
+    await place.plan(made(place, booking))
+    runner = Runner(place.postgres.platform, place.postgres.app, place.network, place.home)
+    await runner.round()
+    assert await place.status(booking) == "held"
+
+    caldav.faults.clear()
+    caldav.busy = [Span(AT - HOUR, AT + HOUR)] if busy else []
+    await place.make_due()
+    await runner.round()
+    await place.reader.round()  # it has answered: it is read at once
+    assert await place.status(booking) == after
+    async with place.postgres.app.tenant(place.id) as connection:
+        known = await calendar_copies.of_restaurant(connection, place.id, AT, AT + HOUR)
+    assert known is not None and known.tells(datetime.now(UTC), AT)
+
+
+async def test_of_two_who_ask_for_the_last_table_beside_a_closed_evening_one_has_it(
+    place: Place, caldav: CalDav
+) -> None:
+    caldav.busy.append(Span(AT, AT + 5 * HOUR))
+    await place.reader.round()
+    before = AT - 2 * HOUR
+    await place.ask(before)
+
+    said = await asyncio.gather(*(place.ask(before, f"call-{one}") for one in "ab"), return_exceptions=True)
+
+    (full,) = (one for one in said if isinstance(one, NoTableFreeError))
+    assert sum(isinstance(one, Reservation) for one in said) == 1
+    assert full.others and all(one + timedelta(minutes=105) <= AT or one >= AT + 5 * HOUR for one in full.others)
+
+
+def made(place: Place, booking: Reservation) -> ReservationMade:
+    return ReservationMade(
+        restaurant_id=place.id,
+        reservation_id=booking.id,
+        status=booking.status,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        covers=booking.covers,
+        table_ids=(),
+    )

@@ -117,6 +117,25 @@ def test_our_own_changes_come_back_and_change_nothing(calendar: Calendar) -> Non
     assert calendar.told() == []
 
 
+def test_whatever_is_told_the_calendar_is_read_again_at_once_and_what_it_moves_is_not_held_against_it(
+    calendar: Calendar,
+) -> None:
+    calendar.settle("booking1")
+    execute(
+        calendar.admin,
+        "set role alloresto_platform; insert into calendar_copy (connection_id, restaurant_id, next_at, read_at, known,"
+        " busy, by_start) select id, restaurant_id, 'infinity', now(), tstzrange(now(), now() + interval '9 days'),"
+        " tstzmultirange(tstzrange(now(), now() + interval '9 days')), true from service_connection",
+    )
+    due = "select next_at <= now() as due from calendar_copy"
+    calendar.server.bookings["theirs"] = {"uid": "theirs", "start": AT.isoformat(), "metadata": {}}
+    assert calendar.send("BOOKING_CREATED", "theirs") == 200
+    assert fetch(calendar.admin, due)[0]["due"]
+
+    assert calendar.send("BOOKING_RESCHEDULED", "booking2", "booking1") == 200
+    assert calendar.present().starts_at == AT + timedelta(hours=1)
+
+
 def test_what_is_moved_there_is_moved_here_if_there_is_a_table_and_back_if_not(calendar: Calendar) -> None:
     calendar.settle("booking1")
     assert calendar.send("BOOKING_RESCHEDULED", "booking2", "booking1") == 200

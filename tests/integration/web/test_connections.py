@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -161,3 +162,30 @@ def test_old_secrets_are_said_to_be_old_until_new_ones_are_typed(log_in: LogIn, 
     assert hint in client.get(path).text
     send(client, admin, f"/{made}", FIELDS | {"token": "a new one"})
     assert hint not in client.get(path).text
+
+
+def test_what_a_calendar_closes_is_seen_with_how_old_that_is(log_in: LogIn, admin: Admin) -> None:
+    client, place = log_in(OWNER), f"/place/{admin.pizza.id}"
+    fields = {"url": "https://dav.example/", "user": "lea", "password": "p"}
+    assert send(client, admin, "/new/caldav", fields).status_code == 303
+    (row,) = fetch(admin, "select id from service_connection")
+    page = f"{place}/connections/{row['id']}"
+    assert "Not read yet" in client.get(page).text
+
+    execute(
+        admin,
+        "set role alloresto_platform; insert into calendar_copy (connection_id, restaurant_id, read_at, known, busy)"
+        " select id, restaurant_id, now(), tstzrange(now() - interval '1 day', now() + interval '30 days'),"
+        " tstzmultirange(tstzrange(now() - interval '1 hour', now() + interval '13 days')) from service_connection",
+    )
+    assert "No table is promised" in client.get(page).text
+    day = f"{place}/reservations?day={datetime.now(UTC).date() + timedelta(days=5)}"
+    assert "Closed by your calendar" in client.get(day).text
+
+    execute(
+        admin,
+        "set role alloresto_platform; update calendar_copy set read_at = now() - interval '1 hour', last_error = '503'",
+    )
+    old = client.get(page).text
+    assert "That is too long ago" in old and "503" in old and "No table is promised" not in old
+    assert "Closed by your calendar" not in client.get(day).text

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from domain.calendars import Calendar
 from domain.menu import Menu
 from domain.reservations import Book, DiningTable, Hold, id_of_call
 from domain.restaurant import Opening, Restaurant
@@ -270,6 +271,16 @@ def test_a_table_is_booked_when_one_is_free(state: OrderState) -> None:
     assert outcome.effect == BookTable(AT, 4, "Sam", "a high chair")
     assert outcome.result["booked"] is True
     assert outcome.result["say"] == "Your table for 4 is booked, tomorrow at 7:30 pm, in the name of Sam."
+
+
+def test_a_table_that_the_calendar_could_not_be_asked_about_is_not_told_as_booked(state: OrderState) -> None:
+    known = replace(state, book=Book(tables=(TABLE,), calendar=Calendar()))
+
+    outcome = run(known, ("book_table", BOOKING))
+    assert outcome.effect == BookTable(AT, 4, "Sam", "a high chair")
+    assert (outcome.result["booked"], "The team settles it" in outcome.result["say"]) == (False, True)
+    looked = run(known, ("check_table", {name: BOOKING[name] for name in ("date", "time", "covers")}))
+    assert (looked.result["table_free"], "The team settles" in looked.result["say"]) == (False, True)
 
 
 @pytest.mark.parametrize("tool", ["check_table", "book_table"])
