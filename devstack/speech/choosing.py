@@ -53,12 +53,31 @@ class Choosing(Leaving):
         named = {word for value in values for word in fold(value).split()} | {
             *fold(str(call.arguments.get("item", ""))).split()
         }
+        call = self._with_unknown(call, understood, named)
         others = [
             one
             for one in understood.orders
             if isinstance(one, AddItem) and self._is_known(one) and not self._is_the_choice(one, choice, named)
         ]
         return list(self._one_by_one([call, *(add_call(one) for one in others)]))
+
+    def _with_unknown(self, call: UseTool, understood: Understood, named: set[str]) -> UseTool:
+        """``Yes, a dirty mocha``: what nobody knows is refused as an option, and asked about."""
+        if call.name != "add_item":
+            return call
+        first = {*fold(str(call.arguments["item"])).split()}
+        more: list[str] = []
+        notes = [str(call.arguments.get("note") or "")]
+        for one in understood.orders:
+            if isinstance(one, AddItem) and not self._is_known(one):
+                strange = " ".join(word for word in fold(one.item).split() if word not in first)
+                is_same = bool(first & {*fold(one.item).split()})
+                more += [strange] if {*strange.split()} - named else []
+                more += one.modifiers if is_same else ()
+                notes += [one.note] if is_same else []
+        options = [*dict.fromkeys([*(call.arguments.get("modifiers") or []), *more])]
+        said = {"modifiers": options, "note": ", ".join(filter(None, dict.fromkeys(notes)))}
+        return replace(call, arguments=call.arguments | {name: value for name, value in said.items() if value})
 
     def _is_the_choice(self, one: AddItem, choice: Choice, named: set[str]) -> bool:
         """``Fries`` is what was asked about, though there is a side of fries, too."""

@@ -81,6 +81,8 @@ class RemoveItem:
     traits: tuple[Trait, ...] = ()
 
 
+_PIECES = frozenset(stems(["piece", "pieces", "pcs", "part", "parts"]))
+
 OrderIntent = AddItem | AddHalves | ChangeItem | RemoveItem
 
 
@@ -163,16 +165,18 @@ class OrderReader:
             if phrase.role == "new":
                 return
         same = next((one for one in self._intents if isinstance(one, AddItem) and one.item == item), None)
-        if phrase.role == "add" and same and phrase.definite and not phrase.quantity and self._says_more(phrase):
-            self._add_to(same, phrase)
+        again = same and phrase.definite and not phrase.quantity
+        if phrase.role in ("add", "target") and same and again:
+            if self._says_more(phrase):  # else it is named again: "the Earl Grey, the lavender one"
+                self._add_to(same, phrase)
         elif phrase.role == "correct" and (same or added) is not None:
             self._correct(same or added, phrase)
         elif (
             item and in_cart and (phrase.role in ("target", "correct") or (phrase.definite and self._says_more(phrase)))
         ):
             self._intents.append(self._change(phrase, item))
-        elif phrase.role == "correct" and self._in_cart and item:
-            self._intents.append(replace(self._change(phrase, ""), item=item))
+        elif phrase.role == "correct" and self._in_cart and (item or not phrase.items):
+            self._intents.append(replace(self._change(phrase, ""), item=item or phrase.said))
         elif phrase.role != "target" or not phrase.items:
             self._intents += self._adds(phrase)
 
@@ -224,8 +228,9 @@ class OrderReader:
 
     def _adds(self, phrase: Phrase) -> list[AddItem]:
         """One line, or one for each part of it that is wished otherwise."""
-        choices = phrase.items if len(phrase.items) > 1 else ()
-        item = phrase.items[0] if len(phrase.items) == 1 else phrase.said
+        items = self._of_that_size(phrase)
+        choices = items if len(items) > 1 else ()
+        item = items[0] if len(items) == 1 else phrase.said
         quantity = max(phrase.quantity or self._counted(item, phrase), 1) + phrase.more
         whole = self._chosen(item, phrase)
         if not whole.size and phrase.quantity and (size := self._sized_by(item, phrase.quantity)):
@@ -254,10 +259,17 @@ class OrderReader:
                 lines.append(replace(base, size=own.size or base.size, quantity=count, modifiers=modifiers, note=note))
         return [replace(base, quantity=left), *lines] if left else lines
 
+    def _of_that_size(self, phrase: Phrase) -> tuple[str, ...]:
+        """What the phrase may mean: of several, those that come in the size that was said."""
+        said = {size for wish in phrase.in_turn if wish.mention is not None for size in wish.mention.values("size")}
+        fitting = tuple(item for item in phrase.items if said & {*self._outline.sizes.get(item, ())})
+        return fitting if len(phrase.items) > 1 and fitting else phrase.items
+
     def _sized_by(self, item: str, quantity: int) -> str:
-        """``A dozen wings``, where Twelve is a size of theirs."""
-        sizes = self._outline.sizes.get(item, ()) if quantity >= DOZEN else ()
-        return next((one for one in sizes if stem(fold(one).split()[0]) == str(quantity)), "")
+        """``A dozen wings``, where Twelve is a size of theirs; twelve pizzas are not one of 12 inches."""
+        sizes = self._outline.sizes.get(item, ()) if quantity >= DOZEN // 2 else ()
+        named = ((one, stems(fold(one).split())) for one in sizes)
+        return next((one for one, said in named if said[0] == str(quantity) and {*said[1:]} <= _PIECES), "")
 
     def _counted(self, item: str, phrase: Phrase) -> int:
         """``Two corns``, where Two is the size of another thing: a number after all."""
@@ -340,6 +352,8 @@ class OrderReader:
         plain = [one.value for one in readings if one.amount == "regular"]
         one = plain[0] if len(plain) == 1 else ""
         worded_wish = self._words(wish.amount, wish.said)
+        if wish.denied and len(plain) > 1 and {*plain} & {*chosen.modifiers}:
+            return  # "almond milk instead of regular milk"
         if wish.denied:
             chosen.denied = (*chosen.denied, *plain)
             chosen.modifiers = tuple(name for name in chosen.modifiers if name not in plain)
@@ -354,8 +368,9 @@ class OrderReader:
         elif one and self._outline.has_amount(item, one, wish.amount):
             chosen.modifiers = (*chosen.modifiers, self._words(wish.amount, one))
         else:
+            is_more = wish.amount == "extra" and one and one not in chosen.modifiers
             chosen.modifiers = (*chosen.modifiers, one) if one and not wish.sparing else chosen.modifiers
-            chosen.notes = chosen.notes if one and wish.amount == "extra" else (*chosen.notes, worded_wish)
+            chosen.notes = chosen.notes if is_more else (*chosen.notes, worded_wish)
 
     def _words(self, amount: Amount, name: str) -> str:
         return worded(amount, name, self._language)

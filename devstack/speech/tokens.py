@@ -17,6 +17,7 @@ Kind = Cue | Literal["mention", "number", "filler", "unknown"]
 _TIMES = re.compile(r"x?(\d+)x?")
 _STOP = re.compile(r"[,.;:!?…–—()]")
 DOZEN = 12
+_HALF_DOZEN = (("half", "a", "dozen"), ("half", "dozen"), ("une", "demi", "douzaine"), ("demi", "douzaine"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,9 @@ def _misheard_number(
 
 def _number(folded: Sequence[str], at: int, lexicon: Lexicon, language: str) -> tuple[int, int] | None:
     """Also ``a couple of``, ``half a dozen``, ``two dozen``, ``une douzaine de``, ``2x``."""
-    for length in (3, 2):
-        if " ".join(folded[at : at + length]) in ("half a dozen", "une demi douzaine", "demi douzaine"):
-            return DOZEN // 2, at + length
+    for said in _HALF_DOZEN:
+        if tuple(folded[at : at + len(said)]) == said:
+            return DOZEN // 2, at + len(said)
     begins = at + 1 if folded[at] in ("a", "une") and at + 1 < len(folded) else at
     if folded[begins] in lexicon.numbers:
         end = begins + 1

@@ -33,6 +33,7 @@ Errand = Literal["", "status", "change", "cancel"]
 _BEFORE_ALLERGEN = re.compile(r"^(?:aux|au|a la|a l|the|les|le|la|l|de|d) ")
 _ALLERGENS_APART = re.compile(r"\b(?:and|or|et|ou|ni)\b")
 _ONE = "\x00"  # where something was cut
+_OF_SOME = re.compile(r"(?:one|two|three|une?|deux|trois) (?:with|without|avec|sans) ")
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=\S)")
 
 
@@ -242,6 +243,7 @@ def _apart(text: str, lexicon: Lexicon) -> tuple[str, str]:
 def _orders_so(folded: str, lexicon: Lexicon) -> bool:
     """``A large one?``, ``one of them decaf please?``: how an order is said, whatever stands behind it."""
     begins = any(f"{folded} ".startswith(f"{said} ") for cue in ("a", "ones") for said in lexicon.cues[cue].split("|"))
+    begins = begins or _OF_SOME.match(folded) is not None
     return begins or lexicon.please.search(folded) is not None
 
 

@@ -5,6 +5,7 @@ Names are kept by the stems of their telling words, so that a sentence is search
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -22,6 +23,7 @@ from domain.menu import Amount
 Kind = Literal["item", "option", "size", "category"]
 
 SIZE_WORDS = {said: group for group in SIZES for said in group}
+_SEVERAL = 3  # options that are called after one word
 _SHORTEST_TELLING = 3  # letters of a word that tells an item from others
 
 
@@ -171,7 +173,8 @@ def _vocabulary(
         *_categories(outline, lexicon),
     ):
         found.setdefault(said, {})[reading] = None
-    names = {said: tuple(_whole_first(readings)) for said, readings in found.items()}
+    brief = _brief_names(options, lexicon)
+    names = {said: tuple(_whole_first(_briefly(readings, said, brief))) for said, readings in found.items()}
     soundings = tuple(
         Sounding("".join(map(sound, fold(name).split())), len(fold(name).split()), Reading(kind, name))
         for kind, named in listed
@@ -197,6 +200,29 @@ def _vocabulary(
         tools,
         lexicon.small,
     )
+
+
+def _brief_names(options: Iterable[str], lexicon: Lexicon) -> dict[tuple[str, ...], list[str]]:
+    """Options without the word that says what several of them are: ``2%`` for ``2% milk``, beside oat milk and soy
+    milk."""
+    wholes = {option: telling(fold(option).split(), lexicon.small) for option in options}
+    at = -1 if lexicon.is_head_last else 0
+    heads = Counter(whole[at] for whole in wholes.values() if len(whole) > 1)
+    found: dict[tuple[str, ...], list[str]] = {}
+    for option, whole in wholes.items():
+        if len(whole) > 1 and heads[whole[at]] >= _SEVERAL:
+            found.setdefault(whole[:-1] if lexicon.is_head_last else whole[1:], []).append(option)
+    return found
+
+
+def _briefly(
+    readings: Iterable[Reading], said: tuple[str, ...], brief: Mapping[tuple[str, ...], list[str]]
+) -> Iterator[Reading]:
+    """Of the options that the words are a part of, the one of which nothing telling is left out."""
+    named = brief.get(said, [])
+    for reading in readings:
+        if reading.kind != "option" or reading.whole or len(named) != 1 or reading.value == named[0]:
+            yield reading
 
 
 def _whole_first(readings: Iterable[Reading]) -> Iterator[Reading]:

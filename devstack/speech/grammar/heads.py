@@ -8,8 +8,10 @@ from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
 from devstack.speech.parsed import Opening, Phrase, Wish
 from devstack.speech.tokens import Token
+from devstack.speech.vocabulary import SIZE_WORDS
 from devstack.speech.words import stem, stems
 
+_ADDS = ("add", "ajout", "rajout")
 _ONE = frozenset(("one", "un", "une"))
 
 
@@ -27,7 +29,9 @@ class Heads(Wishes):
             self._owner().parts.append(self._part)
             return
         if np.unknown:
-            if np.quantity or np.indefinite or np.wanted:
+            if self._says_how(np):
+                self._unheard(" ".join([*([str(np.quantity)] if np.quantity else []), *np.unknown]))
+            elif np.quantity or np.indefinite or np.wanted:
                 self._head((), " ".join(np.unknown), np)
             return
         if np.quantity and self._asked_about and not (self._open or self._parsed.phrases or self._correcting):
@@ -35,6 +39,9 @@ class Heads(Wishes):
             return
         if self._is_another_size(np):
             self._head(self._open.items if self._open else (), self._open.said if self._open else "", np)
+            return
+        if self._open is None and not self._in_cart and (sized := self._named_by_size(np)):
+            self._head((sized,), sized, np)
             return
         if self._open is None:
             self._open = self._divided(np)
@@ -60,6 +67,23 @@ class Heads(Wishes):
         for wish in np.wishes:
             self._take(wish)
         self._said_of_those = False
+
+    def _named_by_size(self, np: Opening) -> str:
+        """``A teapot``, where tea alone comes in one."""
+        said = {size for wish in np.wishes if wish.mention is not None for size in wish.mention.values("size")}
+        telling = {size for size in said if fold(size) not in SIZE_WORDS and not stem(fold(size)).isdigit()}
+        named = [item for item, sizes in self._outline.sizes.items() if telling & {*sizes}]
+        return named[0] if len(named) == 1 and (np.quantity or np.indefinite) else ""
+
+    def _says_how(self, np: Opening) -> bool:
+        """``I'd like it with a syrup``, ``served at a zorglub``: nothing else than the dish that was spoken of."""
+        is_with = self._bound and self._listing and self._amount == "regular" and not np.quantity
+        return self._role == "add" and (self._of_it or is_with) and (self._open is not None or bool(self._in_cart))
+
+    def _unheard(self, text: str) -> None:
+        """What nobody knows and may change what was ordered: it is refused as an option, and asked about."""
+        if self._open is not None or self._parsed.phrases or self._in_cart:
+            self._target().wishes.append(Wish("regular", text.lower()))
 
     def _recount(self, token: Token) -> bool:
         """``No, not one soup, two``: as many of what is on the order, and none of it is taken off."""
@@ -96,6 +120,8 @@ class Heads(Wishes):
             return True
         if self._open is None or self._correcting or not self._open.items or not (np.quantity or np.indefinite):
             return False
+        if np.plain and np.listed and np.quantity and self._open.wishes and self._open.quantity <= 1:
+            return True
         return all(any(is_size(wish) for wish in one) for one in (np.wishes, self._open.wishes))
 
     def _splits_unknown(self, np: Opening) -> bool:
@@ -124,6 +150,16 @@ class Heads(Wishes):
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
         if items and (self._names_the_head_again(token) or self._is_measured(token)):
             return
+        if self._sounds_so_in_list(mention, items):
+            self._note("regular", token.text)
+            return
+        if self._describes_unknown(mention):
+            self._note("regular", f"{token.text} {self._tokens[self._at].text}")
+            self._at += 1
+            return
+        if self._is_part_of_it(mention, items):
+            self._note(self._amount, token.text)
+            return
         if self._is_wish(mention, items):
             self._wish(Wish(self._amount, token.said, mention, self._sparing and self._amount == "light"))
         elif self._is_ingredient(mention, items):
@@ -138,8 +174,31 @@ class Heads(Wishes):
         before, mention = self._before(), token.mention
         if before is None or before.mention is None or mention is None or token.stop or self._np is not None:
             return False
+        both = {*before.mention.values("item")} & {*mention.values("item")}
+        if both and self._open is not None and both & {*self._open.items}:
+            self._open.items = tuple(one for one in self._open.items if one in both)  # "a ginger … cold steep tea"
+            return True
         is_head = any(one.kind == "item" and one.whole for one in before.mention.readings)
         return is_head and self._lexicon.is_head_last and not any(one.whole for one in mention.readings)
+
+    def _sounds_so_in_list(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """``With oat milk and cholate``: what a dish is to be with is no other dish for its sound alone."""
+        return bool(items) and mention.misheard and self._listing and self._np is None and self._open is not None
+
+    def _describes_unknown(self, mention: Mention) -> bool:
+        """``Double chocolate``, where Double is an option of its own."""
+        if self._peek() != "unknown" or self._next_stops() or self._np is not None or self._open is None:
+            return False
+        if self._tokens[self._at].said in self._lexicon.measures:
+            return False  # "double shots"
+        said = {word for one in mention.values("option") for word in fold(one).split()}
+        return bool(said) and not mention.values("item", "size") and said <= self._lexicon.weak_words and self._listing
+
+    def _is_part_of_it(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """``A bagel with cream cheese, light on the cream cheese``: no second bagel."""
+        if self._amount not in ("light", "extra", "side") or not self._bound or self._open is None:
+            return False
+        return bool({*items} & {*self._open.items}) and not any(one.whole for one in mention.readings)
 
     def _is_measured(self, token: Token) -> bool:
         """``With two espresso shots``, ``and a shot of espresso``: a part of the dish before, and no other dish."""
@@ -210,8 +269,10 @@ class Heads(Wishes):
     # --- a head
 
     def _head(self, items: tuple[str, ...], said: str, np: Opening | None, *, is_category: bool = False) -> None:
-        self._np = None
+        self._np, self._of_it = None, False
         np = np or Opening()
+        if np.unknown and items and self._role == "add":  # "an upside down macchiato"
+            items, said = (), " ".join([*np.unknown, said])
         if self._is_left_out_of():
             self._role, self._pointing, np.definite = "add", True, True
         if np.halved:
@@ -329,9 +390,13 @@ class Heads(Wishes):
                 self._joined(text, following)
         elif self._amount == "without":
             self._note("without", text)
+        elif self._bound and self._amount == "extra" and fold(text) in SIZE_WORDS:
+            self._note("regular", f"{self._tokens[start - 1].text} {text}")  # "extra large" is no more of anything
         elif self._bound and (self._listing or self._amount != "regular"):
             self._note(self._amount, text)
         elif self._pointing or (before is not None and before.kind in ("for", "on")):
+            if self._is_in_it(start):
+                self._unheard(text)
             return
         elif self._np is not None:
             self._np.unknown.append(text)
@@ -342,11 +407,20 @@ class Heads(Wishes):
             before is not None
             and (before.kind in ("and", "or") or token.stop)
             and self._listing
-            and self._open is not None
+            and (self._open is not None or self._in_cart)
         ):
             self._note("regular", text)
+        elif token.stop and self._open is not None and self._open.role == "add" and self._ends():
+            self._unheard(text)  # "a small coffee, black"
+        elif self._of_it and self._role == "add":
+            self._unheard(text)
         elif (before is None or before.kind in ("verb", "and") or token.stop) and self._ends():
             self._wanted(text, before)
+
+    def _is_in_it(self, start: int) -> bool:
+        """``I'd like it in a tall cup``."""
+        said = [one for one in self._tokens[max(0, start - 3) : start] if one.kind != "a"][-2:]
+        return [one.kind for one in said] == ["last", "on"] and said[-1].said in self._lexicon.served_on
 
     def _names_another(self, text: str, before: Token) -> bool:
         """``A chicken chow mein``, where only another dish has chicken in its name: no dish of the menu."""
@@ -367,6 +441,10 @@ class Heads(Wishes):
 
     def _wanted(self, text: str, before: Token | None) -> None:
         """A bare name that nobody knows: a thing, where it was asked for."""
+        adds = before is not None and before.kind == "verb" and before.said.split()[-1].startswith(_ADDS)
+        if adds and (self._parsed.phrases or self._in_cart):
+            self._unheard(text)  # "add chocolate sauce"
+            return
         if before is not None and (before.kind == "verb" or (before.kind == "and" and self._open is not None)):
             self._np = Opening(unknown=[text], wanted=True)
 

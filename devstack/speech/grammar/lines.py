@@ -6,7 +6,7 @@ from devstack.speech.grammar.heads import Heads
 from devstack.speech.grammar.state import is_size
 from devstack.speech.matching import fold
 from devstack.speech.mentions import Mention
-from devstack.speech.parsed import Phrase, Trait, Wish
+from devstack.speech.parsed import Opening, Phrase, Trait, Wish
 from devstack.speech.tokens import Token
 from devstack.speech.vocabulary import Reading
 from devstack.speech.words import stem
@@ -108,6 +108,9 @@ class Lines(Heads):
         self._close()
         if self._role in ("remove", "deny"):  # "one without, the others …"
             self._role, self._amount, self._carried, self._bound = "add", "regular", "regular", False
+        said = self._parsed.phrases[-1] if self._parsed.phrases else None
+        if self._open is None and said is not None and said.role == "add" and said.parts:
+            self._open = said  # "two lattes. I'd like one of them with … and the other …"
         if self._open is not None:
             self._begin().other = True
         elif self._in_cart and not self._parsed.phrases:
@@ -145,10 +148,29 @@ class Lines(Heads):
     def _on_ones(self, token: Token) -> None:
         """``Ten large ones``: of what was spoken of last."""
         before = next((one.items for one in reversed(self._parsed.phrases) if one.items), self._in_cart[-1:])
-        if self._np is not None and self._open is None and before:
+        if self._pointing and self._np is not None and self._np.definite and self._points_by_size(self._np):
+            self._np = None
+        elif self._np is not None and self._open is None and before:
             self._head(tuple(before), token.said, self._np)
         elif self._np is None and " " in token.said and before:
             self._apart()
+
+    def _points_by_size(self, np: Opening) -> bool:
+        """``Two large and two small, with milk in the large ones``."""
+        sizes = {size for wish in np.wishes if wish.mention is not None for size in wish.mention.values("size")}
+        named = [part for one in self._parsed.phrases for part in (one, *one.parts)]
+        meant = [
+            one
+            for one in named
+            if any(wish.mention is not None and sizes & {*wish.mention.values("size")} for wish in one.wishes)
+        ]
+        if len(meant) != 1:
+            return False
+        for owner, wish in self._recent:
+            if wish in owner.wishes and not is_size(wish):
+                owner.wishes.remove(wish)
+                meant[0].wishes.append(wish)
+        return True
 
     def _apart(self) -> None:
         """``Oat milk in one of them``, ``make one of them large``: one alone, with what was just said and what is."""
@@ -173,6 +195,9 @@ class Lines(Heads):
 
     def _on_on(self, token: Token) -> None:
         """Also ``to``, ``for``: they point at what the words before it belong to."""
+        if self._peek() == "other":
+            self._close()  # "and for the other"
+            return
         if self._role == "old":
             self._close()
             self._role = "new" if self._old() is not None else "add"

@@ -8,6 +8,9 @@ from devstack.speech.parsed import Parsed, Phrase, Trait
 from devstack.speech.tokens import Token
 from devstack.speech.vocabulary import amount_of
 
+_DEGREES = frozenset(("degree", "degrees", "degre", "degres"))
+_HESITATES = frozenset(("wait", "hold on", "attendez"))
+
 
 class Scanner(Lines):
     def scan(self) -> Parsed:
@@ -38,6 +41,8 @@ class Scanner(Lines):
             at < len(self._tokens) and self._tokens[at].mention is None and (at == start or not self._tokens[at].stop)
         ):
             words = {*self._tokens[at].said.split()}
+            if self._tokens[at].kind == "number" and self._tokens[at + 1 : at + 2]:
+                words = {*self._tokens[at + 1].said.split()} & _DEGREES or words  # "at 70 degrees"
             if not words <= lexicon.manner_words | lexicon.manner:
                 break
             at += 1
@@ -166,6 +171,9 @@ class Scanner(Lines):
     # --- what begins a new thing
 
     def _on_a(self, token: Token) -> None:
+        if self._takes_from_cart():
+            self._begin().quantity = 1
+            return
         if not self._bound:
             self._amount = self._carried = "regular"
         if not self._bound or (self._amount == "regular" and self._peek() != "mention"):
@@ -184,6 +192,11 @@ class Scanner(Lines):
         elif self._pointing or not self._bound:
             self._begin().definite = True
 
+    def _takes_from_cart(self) -> bool:
+        """``Enlevez une fondue`` is one of two."""
+        mention = self._next_mention()
+        return self._role == "remove" and mention is not None and bool({*mention.values("item")} & {*self._in_cart})
+
     def _on_number(self, token: Token) -> None:
         before = self._before()
         if token.number == 1 and before is not None and before.kind == "the" and self._is_told_apart():
@@ -199,6 +212,9 @@ class Scanner(Lines):
             return
         if self._recount(token):
             return
+        named = before is not None and before.mention is not None and not token.stop
+        if token.number == 1 and named and self._open is not None and self._open.definite and self._ends():
+            return  # "the lavender one"
         if self._role == "deny" and self._peek() in ("end", "correct", "verb", "and"):
             return
         if self._at < len(self._tokens) and self._tokens[self._at].said in self._lexicon.units:
@@ -211,7 +227,8 @@ class Scanner(Lines):
         if self._open is not None and times:
             self._open.quantity = token.number
             return
-        if token.number == 1 and self._bound and self._peek() == "mention" and token.said in ("un", "une"):
+        is_article = self._bound and self._peek() == "mention" and token.said in ("un", "une")
+        if token.number == 1 and is_article and not self._takes_from_cart():
             return
         self._begin().quantity = token.number
         if not self._bound:
@@ -305,6 +322,9 @@ class Scanner(Lines):
         if self._asked_about and self._lexicon.takes_it.match(token.said):
             self._on_verb(token)  # "j'en veux trois"
             return
+        before = self._before()
+        if token.said in _HESITATES and before is not None and before.kind == "and":
+            return  # "and then, wait, yes, two of those"
         mention = None if self._next_stops() else self._next_mention()
         leaves_out = token.said.endswith(f" {self._lexicon.without}")
         if leaves_out and mention is not None and mention.values("option"):
@@ -318,13 +338,16 @@ class Scanner(Lines):
             self._withdrawn, self._role = False, "add"
             return
         self._close()
-        if self._at >= len(self._tokens) and self._open is not None and self._open.quantity:
-            alone = len(self._parsed.phrases) == 1 and bool(self._in_cart) and said in self._lexicon.in_its_place
+        is_placed = said in self._lexicon.in_its_place
+        if self._at >= len(self._tokens) and self._open is not None and (self._open.quantity or is_placed):
+            alone = len(self._parsed.phrases) == 1 and bool(self._in_cart) and is_placed
             if self._open.role == "add" and ({*self._open.items} & {*self._in_cart} or alone):
                 self._open.role = "correct"  # "three colas instead"
             return
         self._correcting, self._role, self._amount, self._carried = True, "add", "regular", "regular"
         self._bound = False
+        is_pronoun = said.split()[-1:] and said.split()[-1] in self._lexicon.cues["last"].split("|")
+        self._of_it = bool(is_pronoun) and self._peek() not in ("a", "number", "the")
         if self._part is not None:
             self._part = None
 

@@ -54,6 +54,7 @@ class State:
         self._declines = False  # the "not" leaves an ingredient out, and means no other thing
         self._either = False  # this wish, or the one before
         self._served: list[tuple[Phrase, Phrase]] = []  # one for somebody, and the same for another
+        self._of_it = False  # what is corrected is how the dish spoken of is to be
         self._at = 0
         self._asked_about = asked_about
         self._removing = removing
@@ -76,7 +77,7 @@ class State:
         return self._at >= len(self._tokens) or self._tokens[self._at].stop
 
     def _ends(self) -> bool:
-        return self._next_stops() or self._peek() in ("and", "filler", "verb", "weak")
+        return self._next_stops() or self._peek() in ("and", "filler", "verb", "weak", "also")
 
     def _before_item(self) -> bool:
         """Whether an item follows, with nothing between but its sizes and options."""

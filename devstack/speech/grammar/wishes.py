@@ -26,7 +26,8 @@ class Wishes(State):
         elif self._role == "old" and not is_size(wish):
             wish.amount, wish.denied = "without", True
         begins_item = self._before_item() and not (self._bound and wish.amount != "regular")
-        if (self._np is not None and not (self._np.quantity == 0 and self._bound)) or begins_item:
+        points = self._np is not None and self._pointing and self._np.definite and is_size(wish)  # "in the large ones"
+        if (self._np is not None and (points or not (self._np.quantity == 0 and self._bound))) or begins_item:
             self._begin().wishes.append(wish)
         elif self._after_stop and self._carried == "without" and wish.amount == "regular" and not self._bound:
             self._unsure_of(wish)

@@ -41,7 +41,8 @@ ENGLISH = Lexicon(
         "on": "on|onto|in|into|to|for",
         "both": "on either|on either of them|in either|in either of them|with either"
         "|both|on both|each|on each|for each|all of them|both of them|in both|with both|for both|on all|for all",
-        "ones": "ones|one of the two|one of the three|one of em|one of them|one of those",
+        "ones": "ones|the first one|the first of them|"
+        "one of the two|one of the three|one of em|one of them|one of those",
         "other": "the other|the other one|the others|the second|the second one|the rest",
         "those": "of those|of them|of these|of that|of it",
         "again": "the same again|same again|the same|another one|one more|another of those|one more of those|"
@@ -79,6 +80,7 @@ ENGLISH = Lexicon(
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
         "sauce sauces topping toppings dip dips mode "
+        "drink drinks beverage "
         "pump pumps spoon spoons spoonful spoonfuls dash squirt squirts helping helpings "
         "anyway anyways box boxes tray trays packet packets bag bags jar "
         "a able about after afternoon again ahead alright am an anything are around as ask at babe back "
@@ -150,6 +152,7 @@ ENGLISH = Lexicon(
     diet=any_of(rf"{_WHO} (?:m|am|is|are|re|s)(?: a| an| both| all)? (?:vegans?|vegetarians?|pescatarians?)"),
     story=re.compile(
         r"\b(?:i|we) (?:was|were) (?:thinking|going|considering|tempted|looking)\b[^,]*?\bbut\b|"
+        r"\bi know (?:it|this|that)\b[^.]*?,? but\b|"
         rf"[^,]*\b(?:last time|{_WHO} (?:recommended|ordered|tried|loved|had) (?:the|a|some|your))\b[^,]*"
     ),
     described=re.compile(
@@ -164,13 +167,14 @@ ENGLISH = Lexicon(
     without="no",
     amounts={"light": "light {name}", "extra": "extra {name}", "side": "{name} on the side"},
     taken_off=re.compile(
-        r"\b(?:take|leave|cross) (?P<what>(?:the|that|those|my|both) (?:\w+ ){0,2}\w+|it|them) (?:off|out)\b"
+        r"\b(?:take|leave|cross) (?P<what>(?:the|that|those|my|both) (?:\w+ ){0,2}\w+|"
+        r"(?:a|an|one|two|three) (?:\w+ ){0,2}\w+(?= off)|it|them) (?:off|out)\b"
     ),
     of_it=re.compile(
         r"\b(?:(?:i|we) (?:really |actually )?(?:need|want|wanted|meant|d like|would like|"
         r"d prefer|prefer|d rather have)"
         r"(?: to (?:have|get|make|change|switch))? (?:it|that|this|them|those|these|my order|the order|mine)"
-        r"(?: to be| to| in| so that it s)?|"
+        r"(?: to be| to| in(?! (?:a|an|the|my)\b)| so that it s)?|"
         r"(?:it|that|this|they) (?:needs?|has|have|should|must|is supposed|was supposed|were supposed)(?: to)? be|"
         r"(?:can|could|may) (?:i|we)(?: please)? (?:have|get) (?:it|that|this|them|those|these)(?: to be)?|"
         r"(?:can|could|would|will) you(?: please)? (?:make|do) (?:it|that|this|them|those|these))"
@@ -185,10 +189,12 @@ ENGLISH = Lexicon(
     ),
     measures=words("shot shots pump pumps dash splash squirt spoon spoonful drop drops sprinkle pinch drizzle"),
     manner=words(
+        "degrees degree "
         "hot cold warm lukewarm tepid cool boiling temperature crispy crisp rare done burnt toasted heated reheated "
         "spicy mild salty runny tender chewy"
     ),
     manner_words=words(
+        "luke "
         "not too very really extra super nice nicely and a bit quite so slightly more less well piping served room "
         "at just medium be lightly barely"
     ),

@@ -42,7 +42,8 @@ FRENCH = Lexicon(
         "on": "sur|dans|pour|par|contre",
         "both": "sur les deux|les deux|chacun|chacune|pour les deux|dans les deux|pour chaque|tous|toutes|"
         "a chaque fois",
-        "ones": "une des deux|un des deux|l une des deux|l un des deux|une d elles|un d eux|une d entre elles|"
+        "ones": "la premiere|le premier|"
+        "une des deux|un des deux|l une des deux|l un des deux|une d elles|un d eux|une d entre elles|"
         "un d entre eux|une des trois|un des trois|d entre eux|d entre elles",
         "other": "l autre|les autres|l autre part|la deuxieme|le deuxieme|le second|la seconde",
         "those": "de ceux la|de celles la|de ca|comme ca",
@@ -176,6 +177,7 @@ FRENCH = Lexicon(
     ),
     measures=words("dose doses trait pincee cuillere cuilleres goutte gouttes nuage filet"),
     manner=words(
+        "degres degre "
         "chaud chaude chauds chaudes froid froide froids froides tiede tiedes ambiante brulant brulante croustillant "
         "croustillante cuit cuite cuits cuites saignant saignante grille grillee rechauffe rechauffee doux douce epice "
         "epicee epices epicees releve relevee moelleux moelleuse"
@@ -291,7 +293,7 @@ FRENCH = Lexicon(
         "yes": "oui|ouais|oui merci",
         "no": "non merci|nan",
     },
-    table=any_of("reserver|reservation|une table"),
+    table=any_of("reserver(?! (?:une? (?!table|place)|deux|trois|quatre|des|le|la|les)\\b)|reservation|une table"),
     placed=any_of(
         r"ou (?:en )?est (?:ma|notre|la) (?:commande|livraison)|ou (?:elle )?en est (?:elle )?(?:ma|notre) commande|"
         r"(?:ma|notre) (?:commande|livraison)(?: \w+){0,3} (?:prete|arrivee?|partie|en route|en est)|"

@@ -1,0 +1,103 @@
+"""Words beside a dish that may change it are taken or asked about: none is dropped, and none takes a dish away."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.speech.ordering import TextCall, cart_is, restaurant_named
+
+pytestmark = pytest.mark.unit
+
+
+def call_to(slug: str, *said: str) -> TextCall:
+    state = restaurant_named(slug)
+    call = TextCall(state.restaurant.language, state=state)
+    call.caller(*said)
+    return call
+
+
+@pytest.mark.parametrize(
+    ("said", "line", "asked"),
+    [
+        ("Could I have a flat white? And I would like it in a tall cup please.", "1 Flat white", "tall"),
+        ("A flat white and may I have it with a zorglub?", "1 Flat white", "zorglub"),
+        ("A flat white, zorgly.", "1 Flat white", "zorgly"),
+        ("A flat white with oat milk. And add zorglub too", "1 Flat white + Oat milk", "zorglub"),
+        ("A zorgly flat white.|Yes, please, with oat milk and zorgly.", "1 Flat white + Oat milk", "zorgly"),
+        ("A zorgly flat white.|Yes, a zorgly flat white with oat milk.", "1 Flat white + Oat milk", "zorgly"),
+    ],
+)
+def test_what_nobody_knows_is_asked_about_and_the_dish_stays(said: str, line: str, asked: str) -> None:
+    call = call_to("coffee", *said.split("|"))
+    assert cart_is(call.cart, [line]), call.lines
+    assert f"{asked} isn't on your order" in call.said
+
+
+def test_an_unknown_word_before_the_wishes_of_a_dish_is_of_its_name() -> None:
+    call = call_to("coffee", "I'd like an upside down oat milk flat white.")
+    assert not call.cart.lines
+    assert "Flat white instead?" in call.said
+
+
+@pytest.mark.parametrize(
+    ("slug", "said", "lines"),
+    [
+        ("coffee", "A flat white. I'd like that served at 70 degrees.", ["1 Flat white ; 70 degrees"]),
+        ("coffee", "A flat white, and can I get that luke warm?", ["1 Flat white ; luke warm"]),
+        ("coffee", "A flat white, almond milk instead of regular milk.", ["1 Flat white + Almond milk"]),
+        (
+            "coffee",
+            "A flat white with oat milk and can I have extra oat milk?",
+            ["1 Flat white + Oat milk ; extra oat milk"],
+        ),
+        ("coffee", "A flat white.|Let's change it to a decaf drink.", ["1 Flat white + Decaf"]),
+        ("coffee", "A flat white.|Could I get a caramel flat white instead?", ["1 Flat white + Caramel syrup"]),
+        ("coffee", "A flat white.|Could I get a zorgly flat white instead?|A flat white.", ["1 Flat white"]),
+        ("coffee", "An Earl Grey, the grey one.", ["1 Earl Grey"]),
+        ("coffee", "I know this is a little weird, but I need a flat white.", ["1 Flat white"]),
+        ("deli", "A sesame bagel with hummus, light on the hummus", ["1 Hummus bagel + Sesame bagel ; light hummus"]),
+        ("deli", "I need a half dozen latkes", ["1 Latkes [Six]"]),
+        ("fournil", "une ficelle, et puis, attendez, oui, deux flans", ["1 Ficelle", "2 Flan"]),
+        ("fournil", "Je voudrais réserver une ficelle", ["1 Ficelle"]),
+        (
+            "brasserie",
+            "une soupière et un pichet de muscadet",
+            ["1 Soupe de poisson [Soupière]", "1 Muscadet [Pichet]"],
+        ),
+    ],
+)
+def test_no_dish_is_lost_or_doubled(slug: str, said: str, lines: list[str]) -> None:
+    call = call_to(slug, *said.split("|"))
+    assert cart_is(call.cart, lines), call.lines
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Two flat whites, one with oat milk and for the other I want almond milk.",
+        "Two flat whites. The first one with oat milk, and the second one with almond milk.",
+        "Two flat whites. I'd like one of them to be made with oat milk and the other to be made with almond milk.",
+        "Two flat whites. One with oat milk and the other almond milk?",
+    ],
+)
+def test_each_of_two_has_its_own(said: str) -> None:
+    call = call_to("coffee", said)
+    assert cart_is(call.cart, ["1 Flat white + Oat milk", "1 Flat white + Almond milk"]), call.lines
+
+
+def test_what_is_wished_for_those_of_a_size_is_of_them() -> None:
+    call = call_to("coffee", "Four lattes, two large and two small, oat milk in the large ones")
+    assert cart_is(call.cart, ["2 Latte [Large] + Oat milk", "2 Latte [Small]"]), call.lines
+
+
+@pytest.mark.parametrize(
+    ("slug", "said", "lines"),
+    [
+        ("brasserie", "deux profiteroles|enlevez une profiterole", ["1 Profiteroles"]),
+        ("coffee", "Two flat whites.|Remove a flat white.", ["1 Flat white"]),
+        ("coffee", "Two flat whites.|Take one flat white off.", ["1 Flat white"]),
+    ],
+)
+def test_one_of_several_is_taken_off(slug: str, said: str, lines: list[str]) -> None:
+    call = call_to(slug, *said.split("|"))
+    assert cart_is(call.cart, lines), call.lines
