@@ -17,6 +17,7 @@ from devstack.stand_ins.standing import StandIn
 
 CHANNEL = "alloresto"
 LOGIN = "/oauth/token"
+REQUIRED = frozenset({"channelOrderId", "channelOrderDisplayId", "orderType", "courier", "payment"})
 
 
 class Deliverect(StandIn):
@@ -71,6 +72,9 @@ class Deliverect(StandIn):
         known = self.orders.get(sent["channelOrderId"])
         if sent.get("status") == 100:
             return self._cancel(known)
+        if missing := REQUIRED - sent.keys():
+            said = {"code": "Validation", "description": f"missing: {', '.join(sorted(missing))}"}
+            return web.json_response(said, status=400)
         if self.takes("refusing"):
             return web.json_response({"code": "Validation", "description": "The kitchen is closed."}, status=417)
         if known is not None:

@@ -18,6 +18,8 @@ from aiohttp import web
 from devstack.stand_ins.standing import StandIn
 
 LOGIN = "/authentication/v1/authentication/login"
+CUSTOMER = frozenset({"firstName", "lastName", "phone", "email"})
+"""Without one of these a guest is refused."""
 
 
 class Toast(StandIn):
@@ -108,6 +110,9 @@ class Toast(StandIn):
         self.seen.append({"path": request.path, **order})
         if self.takes("refusing"):
             return web.json_response({"status": 400, "message": "The kitchen is closed."}, status=400)
+        if missing := CUSTOMER - order["checks"][0]["customer"].keys():
+            said = f"customer: {', '.join(sorted(missing))} required"
+            return web.json_response({"status": 400, "message": said}, status=400)
         if order["externalId"] in self.orders:
             return web.json_response({"status": 400, "message": "Order with this externalId exists"}, status=400)
         made = self._priced(order) | {"guid": str(uuid.uuid4()), "approvalStatus": "NEEDS_APPROVAL", "voided": False}

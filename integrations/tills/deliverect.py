@@ -151,6 +151,7 @@ def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
         "channelOrderId": work.order_id,
         "channelOrderDisplayId": str(work.number),
         "orderType": ORDER_TYPES[work.fulfilment],
+        "courier": "restaurant",  # required, of what is picked up, too
         "placedTime": rfc3339(work.confirmed_at),
         "pickupTime": ready_at,
         "deliveryIsAsap": work.promised_at - work.confirmed_at <= ASAP,
@@ -164,7 +165,6 @@ def order(work: PlaceOrder, now: datetime) -> dict[str, Any]:
     }
     if work.fulfilment == "delivery" and work.address is not None:
         body |= {
-            "courier": "restaurant",
             "deliveryTime": ready_at,
             "deliveryAddress": {
                 "street": work.address.street,

@@ -52,7 +52,12 @@ async def test_an_order_is_priced_and_then_sent_with_all_that_must_be_known(till
     assert [one["path"].rsplit("/", 1)[-1] for one in till.till.seen] == ["prices", "orders"]
     assert order["diningOption"]["guid"] == "D-TAKE"
     (check,) = order["checks"]
-    assert check["customer"] == {"firstName": "Anna", "lastName": "#12", "phone": "+33612345678"}
+    assert check["customer"] == {
+        "firstName": "Anna",
+        "lastName": "#12",
+        "phone": "+33612345678",
+        "email": "guest33612345678@phone.invalid",
+    }
     (selection,) = check["selections"]
     assert (selection["item"]["guid"], selection["itemGroup"]["guid"], selection["quantity"]) == (
         "PIZ-M-L",
