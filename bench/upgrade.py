@@ -29,7 +29,7 @@ import aiohttp
 from rich.console import Console
 
 from bench.chaos import places
-from bench.chaos.accounts import Accountant
+from bench.chaos.accounts import Accountant, Books
 from bench.chaos.caller import Experience, ScriptedCaller
 from bench.chaos.campaign import FIRST_NAMES, LAST_NAMES, TITLES
 from bench.chaos.dialogue import Wish
@@ -39,10 +39,12 @@ from bench.chaos.stack_process import StackProcess
 from bench.chaos.tones import VOICES, Voice
 from bench.report import Figure
 from devstack.edge.bridge_process import ROOT, BridgeProcess
+from domain.traces import Moment
 from domain.trials import Tally
 from ops import releases
 from ops.releases import HANDLER, LocalHandlers
 from stores import releases as stored
+from stores import traces
 from stores.postgres import Connection, Postgres
 
 RTP_PORT_MIN = 18_000
@@ -78,6 +80,7 @@ class Upgrade:
     refused: int = 0
     orders: dict[str, int] = field(default_factory=dict)  # by name: stored under the caller's own call
     missed: list[str] = field(default_factory=list)  # each call that something was wrong with
+    silent: list[str] = field(default_factory=list)  # each call with a longer silence than SILENT_S, and its course
     release: stored.Release | None = None
     returned: stored.Release | None = None
     versions: stored.Tallies | None = None
@@ -331,6 +334,35 @@ async def _count_orders(stack: StackProcess, told: Upgrade) -> None:
                 f"{one.wish.name} ({one.number}): {what}; stored {told.orders[one.wish.name]} times, under this call"
                 f" {under}; ended by {one.ended_by}, heard {heard}, agreed {len(one.agreed_at)}"
             )
+    told.silent = await _silences(stack, [one for one in told.calls if one.silence_s > SILENT_S], books)
+
+
+async def _silences(stack: StackProcess, silent: Sequence[Experience], books: Books) -> list[str]:
+    """Each caller's silence, what was heard, and what the bridge noted of the call; all in seconds since its INVITE."""
+    found = []
+    postgres = Postgres(stack.about.platform_url, max_size=1)
+    await postgres.open()
+    try:
+        for one in silent:
+            row = books.row_of(one)
+            if row is None:
+                continue
+            async with postgres.platform() as connection:
+                trace = await traces.get(connection, row.id, row.started_at)
+            course = [] if trace is None else [_in_words(moment) for moment in trace.moments]
+            heard = [f"{at - one.rang_at:.1f} {said}" for at, said in one.heard]
+            found.append(
+                f"{one.wish.name} (call {row.id}): {one.silence_s:.1f} s from {one.silence_at - one.rang_at:.1f} on,"
+                f" with {row.bridge_node_id}; heard {heard}; {course}"
+            )
+    finally:
+        await postgres.close()
+    return found
+
+
+def _in_words(moment: Moment) -> str:
+    attempt = f" {moment.attempt}" if moment.attempt else ""
+    return f"{moment.at_ms / 1000:.1f} {moment.what}{attempt} {moment.detail}".strip()
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -393,7 +425,7 @@ async def run(runs: int, before: str = "") -> list[Figure]:
     all_well = False
     try:
         told = await on_a_stack(state, _code_of(before, folder / "before"), CALLS, AT_ONCE, console.print)
-        all_well = all(figure.ok for figure in figures(told))
+        all_well = all(figure.ok for figure in figures(told)) and not told.silent
     finally:
         if all_well:
             shutil.rmtree(folder)
@@ -401,6 +433,8 @@ async def run(runs: int, before: str = "") -> list[Figure]:
             console.print(f"the logs are in {state}", soft_wrap=True)
     for line in told.missed:
         console.print(f"missed: {line}", soft_wrap=True, highlight=False)
+    for line in told.silent:
+        console.print(f"silent: {line}", soft_wrap=True, highlight=False)
     if told.returned is not None:
         console.print(f"returned: {told.returned.why}", soft_wrap=True)
     return figures(told)
