@@ -43,7 +43,7 @@ RTP_PORT_MIN = 20_600  # away from a stack that the developer has running, and f
 SETTLED_WITHIN_S = 60.0
 READ_EVERY_S = 0.5
 CALLS_OF_A_SLOPE = 1000
-TOLD = 15  # processes, the fastest growing first
+TOLD, TOLD_BY_FILES = 15, 5  # processes, the fastest growing first
 MB = 1 << 20
 CONDITIONS: dict[str, str] = {"callers": f"{AT_ONCE} at once, in tones, without speech models"}
 
@@ -231,10 +231,13 @@ def grown(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
 
 
 def _heaviest(samples: Sequence[Sample]) -> list[str]:
-    by_memory = sorted(grown(samples).items(), key=lambda one: one[1], reverse=True)
+    """Those that grew most in memory, and those in files."""
+    slopes = grown(samples)
+    by_memory = sorted(slopes.items(), key=lambda one: one[1], reverse=True)[:TOLD]
+    by_files = sorted(slopes.items(), key=lambda one: one[1][1], reverse=True)[:TOLD_BY_FILES]
     first, last = after_warm_up(samples)[0], samples[-1]
     told = [f"after {first.calls} calls, which are the warm-up:"]
-    for name, (own, files) in by_memory[:TOLD]:
+    for name, (own, files) in dict(by_memory + by_files).items():
         pid = int(name.rpartition(" ")[2])
         begun, ended = (one.weights[pid].own / MB for one in (first, last))
         told.append(f"{name}: {begun:.1f} → {ended:.1f} MB, {own:+.2f} MB and {files:+.1f} files a thousand calls")

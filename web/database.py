@@ -26,6 +26,9 @@ T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
 
 CONNECTIONS = 8
+# For what the loop asks by itself, a millisecond each. A connection that is new plans it over every month there is: many
+# that are new at once, on a busy machine, took longer than a request has.
+STATEMENTS_AT_ONCE = 2
 CLOSE_TIMEOUT_S = 3.0
 ANALYTICS_PAUSE_S = 30.0  # one that did not answer is not asked again for so long
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
@@ -76,6 +79,7 @@ class _Connections:
         self.platform = _OnDemandPostgres(settings.platform_database_url)
         self.analytics = _OnDemandPostgres(settings.analytics_database_url)
         self.redis = redis_store.connect(settings.redis_url)
+        self.statements = asyncio.Semaphore(STATEMENTS_AT_ONCE)
 
     async def close(self) -> None:
         await self.postgres.close()
@@ -147,10 +151,14 @@ class Database:
             return self.tenant(restaurant_id, work)
 
     async def statement(self, work: Work[T]) -> T:
-        """``work(connection)`` without a transaction (``Postgres.statement``), for who is on the loop already."""
+        """``work(connection)`` without a transaction (``Postgres.statement``), for who is on the loop already.
+
+        STATEMENTS_AT_ONCE run, the others wait: each is short, and few connections stay warm.
+        """
+        connections = self._running()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                postgres = await self._running().postgres.get(self._timeout_s)
+            async with asyncio.timeout(self._timeout_s), connections.statements:
+                postgres = await connections.postgres.get(self._timeout_s)
                 async with postgres.statement() as connection:
                     return await work(connection)
         except _AWAY as error:

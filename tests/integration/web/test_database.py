@@ -1,5 +1,6 @@
 """What the pages ask Postgres and Redis through, from a thread."""
 
+import asyncio
 import gc
 import os
 
@@ -9,7 +10,7 @@ from devstack.servers.ports import free_port
 from stores.postgres import NO_RESTAURANT, Connection
 from tests.integration.web.admin import Admin
 from web import metrics
-from web.database import Database
+from web.database import STATEMENTS_AT_ONCE, Database
 
 pytestmark = pytest.mark.integration
 
@@ -52,3 +53,19 @@ def test_figures_are_read_in_the_analytics_database_and_in_the_first_one_while_t
     own = admin.database.name
     assert found == [[own, own], ["postgres", "postgres"], [own, own]]
     assert metrics.analytics_fallbacks_total._value.get() == before + 1  # it is left alone for a while after that
+
+
+async def _by_whom(connection: Connection) -> int:
+    pid: int = await connection.fetchval("select pg_backend_pid() from pg_sleep(0.02)")
+    return pid
+
+
+async def test_what_the_loop_asks_at_once_shares_few_connections_which_stay_warm(admin: Admin) -> None:
+    database = Database(admin.settings())
+    database.use(asyncio.get_running_loop())
+    try:
+        asked = await asyncio.gather(*(database.statement(_by_whom) for _ in range(12)))
+    finally:
+        await database.aclose()
+
+    assert len(set(asked)) <= STATEMENTS_AT_ONCE
