@@ -26,8 +26,8 @@ T = TypeVar("T")
 Work = Callable[[Connection], Awaitable[T]]
 
 CONNECTIONS = 8
-# For what the loop asks by itself, a millisecond each. A connection that is new plans it over every month there is: many
-# that are new at once, on a busy machine, took longer than a request has.
+# For what the loop asks by itself, a millisecond each. A connection that is new plans it over every month there is:
+# many that are new at once, on a busy machine, took longer than a request has.
 STATEMENTS_AT_ONCE = 2
 CLOSE_TIMEOUT_S = 3.0
 ANALYTICS_PAUSE_S = 30.0  # one that did not answer is not asked again for so long
