@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from devstack.speech import menu_card
-from devstack.speech.allergy_sounds import allergen_like
+from devstack.speech.allergy_sounds import Alike, allergen_like
 from devstack.speech.bookings import TableWish
 from devstack.speech.conversation import Action, Say
 from devstack.speech.housing import Housing
@@ -170,15 +170,20 @@ class Answering(Housing):
 
     def _sure_allergies(self, named: Sequence[str], *, refused: bool) -> tuple[list[str], list[str]]:
         """Those that are taken, and those that are asked about: of what was spoken, what is neither one of the
-        fourteen nor on the menu, nor sounds the same as one of them, nor was heard twice. ``refused``: what it sounds
-        like was wrong."""
+        fourteen nor on the menu, nor sounds the same as one of them, nor was heard twice; and all that may as well
+        have been another. ``refused``: what it sounds like was wrong."""
         agent, sure, doubtful = self._agent, list[str](), list[str]()
         on_menu = {word for name in self._vocabulary.names for word in name}
         for one in named:
             known = not self._spoken or codes_in(one) or on_menu.intersection(stems(fold(one).split()))
             like = None if known else allergen_like(one, self._language)
             twice = fold(one) == agent.allergy_heard
-            if like is not None and (like.same or (like.name == agent.allergy_like and not refused)):
+            if self._misheard and self._spoken:
+                like = like or (Alike(one, same=True) if known else None)
+                doubtful.append(one)
+                agent.allergy_like = like.name if like is not None and not (refused and twice) else ""
+                agent.allergy_heard = fold(one)
+            elif like is not None and (like.same or (like.name == agent.allergy_like and not refused)):
                 sure.append(like.name)
             elif known or (twice and (refused or like is None)):
                 sure.append(one)

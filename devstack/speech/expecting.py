@@ -17,6 +17,7 @@ _NAME_ASKED = {
     "en": re.compile(r"\b(?:name|who is it for)\b"),
     "fr": re.compile(r"\b(?:quel nom|votre nom|nom de qui|pour qui)\b"),
 }
+_ALLERGY_ASKED = {"en": re.compile(r"\ballergy\b"), "fr": re.compile(r"\ballergie\b")}
 _ADDRESS_ASKED = {"en": re.compile(r"\b(?:address|postcode)\b"), "fr": re.compile(r"\b(?:adresse|code postal)\b")}
 _SPELLING_ASKED = {"en": re.compile(r"\bspell\b"), "fr": re.compile(r"\bepel")}
 MOST_POSTCODES = 12  # there is no room for more beside the menu
@@ -54,7 +55,7 @@ _OF_NAMES = {language: GIVING[language] | FOLDED_NAMES[language] for language in
 class Expectation:
     """``before`` is what Whisper is told to have been said; ``words`` are stems that are not strange, none where any
     word may come; ``names`` are the first words of what the restaurant has, folded; ``listed`` what it has;
-    ``of_name``: a person's name was asked for; ``of_spelling``: how it is spelled.
+    ``of_name``: a person's name was asked for; ``of_spelling``: how it is spelled; ``of_allergy``: to what one is.
     """
 
     language: str
@@ -64,6 +65,7 @@ class Expectation:
     listed: tuple[str, ...] = ()
     of_name: bool = False
     of_spelling: bool = False
+    of_allergy: bool = False
 
 
 def expected(language: str, vocabulary: str = "", question: str = "", postcodes: Sequence[str] = ()) -> Expectation:
@@ -88,7 +90,11 @@ def expected(language: str, vocabulary: str = "", question: str = "", postcodes:
     before += next((told for asked, told in _ANSWERED[language] if _asks({language: asked}, question, language)), "")
     named = [*listed, *(fold(one).split() for one in words_in(language))]
     known = LEXICONS[language].known | {stem(word) for words in named for word in words}
-    return Expectation(language, before, known, names, whole)
+    return Expectation(language, before, known, names, whole, of_allergy=_asks(_ALLERGY_ASKED, question, language))
+
+
+def speaks_of_allergy(said: str) -> bool:
+    return "allerg" in fold(said)
 
 
 def asks_name(said: str, language: str) -> bool:

@@ -52,6 +52,7 @@ _ALIKE = (
 )
 _ALIKE_COST = 0.5
 _ALIKE_PAIRS = frozenset((one, other) for group in _ALIKE for one in group for other in group)
+_TWICE = re.compile(r"(.)\1+")  # nobody says a sound twice where two words meet
 _NO_PHONEMES = re.compile(r"[ˈˌː .,!?;:]")
 
 
@@ -87,7 +88,7 @@ def _named(said: Sequence[Word], expectation: Expectation, names: Sequence[_Name
         return ""
     if not (_is_strange(said[0], expectation) or _is_strange(said[-1], expectation)):
         return ""
-    heard = phonemes(" ".join(word.text for word in said))
+    heard = _TWICE.sub(r"\1", phonemes(" ".join(word.text for word in said)))
     if len(heard) < _SHORTEST:
         return ""
     scored = sorted(_distances(heard, names, whole=len(strange) == len(said)))

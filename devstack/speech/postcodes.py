@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from devstack.speech.addresses import Awaited, with_digits
 from devstack.speech.lexicon import Lexicon
+from devstack.speech.menu_sounds import distance
 
 _ZONE = re.compile(r"^- (?:Delivery|Livraison) .*\((?P<codes>[^()]+)\)", re.MULTILINE)
 # What is heard of a letter's name.
@@ -36,6 +37,9 @@ _SOUNDS = {
     },
     "fr": {},
 }
+LEAST_DIGITS = 4
+MOST_WRONG = 2  # digits
+_NUMBER = re.compile(r"\b\d[\d .]*\d\b")
 _APART = r"[\s.,-]{0,2}"
 
 
@@ -58,7 +62,21 @@ def with_postcodes(text: str, codes: tuple[str, ...], lexicon: Lexicon, awaited:
         found = pattern.search(digits, first)
         if found and (awaited == "address" or not digits[last : found.start()].strip(" ,.")):
             return f"{digits[: found.start()].rstrip(' ,.')}, {code}{digits[found.end() :]}"
-    return text
+    return _with_misheard_number(digits, first, codes) or text
+
+
+def _with_misheard_number(text: str, first: int, codes: tuple[str, ...]) -> str:
+    """``text`` with a number that is too long or too short for a postcode as the one code that it is nearest to: "75 11
+    11" for 75011; "" where there is none. One of the right length is another postcode, perhaps outside the zones."""
+    lengths = {len(code) for code in codes if code.isdigit()}
+    for found in _NUMBER.finditer(text, first):
+        heard = re.sub(r"\D", "", found.group())
+        if len(heard) < LEAST_DIGITS or len(heard) in lengths:
+            continue
+        scored = sorted((distance(heard, code), code) for code in codes if code.isdigit())
+        if scored and scored[0][0] <= MOST_WRONG and (len(scored) == 1 or scored[1][0] > scored[0][0]):
+            return f"{text[: found.start()].rstrip(' ,.')}, {scored[0][1]}{text[found.end() :]}"
+    return ""
 
 
 @lru_cache(maxsize=64)

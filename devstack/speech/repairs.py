@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
+from devstack.speech.allergy_sounds import allergen_like
 from devstack.speech.lexicon import SIZES
 from devstack.speech.matching import fold
 
@@ -23,7 +24,11 @@ _WISH = (
 )
 _AS_NUMBERS = {"de": "deux", "deu": "deux", "d'eux": "deux", "en": "un"}
 _NUMBER = re.compile(rf"(?P<wish>{_WISH})(?P<heard>{'|'.join(_AS_NUMBERS)}) (?P<name>[^\W\d_]+)", re.IGNORECASE)
+# "Allergique aux œufs" with its words parted elsewhere: "allergie causeux", "allergie qu'aux œufs".
 _ALLERGIC = re.compile(r"\b(?:d['’])?allergi(?:e qu['’] ?|que )(?=aux?\b|à)", re.IGNORECASE)
+_TO_HER = re.compile(r"\ballergi(?:e|que),? qu['’]elle a (?=\w)", re.IGNORECASE)
+_ALLERGIC_TO = re.compile(r"\ballergie?(?:,? |-)?(?:qu['’]? ?[oôh]|c[oôa]|k)(?P<rest>[^\W\d_]{2,})", re.IGNORECASE)
+_DOUBLED = re.compile(r"^(.)\1")
 _SIZES = frozenset().union(*SIZES)
 _IN_THE_NAME = re.compile(
     r"(?P<before>^\W*(?:(?:bonjour|oui|euh|alors|c'est|ce sera|mettez),? )?)(?:oh|ho|ô|o|au|aux|eau|haut)\b[,.!? ]+"
@@ -46,4 +51,11 @@ def repaired(text: str, language: str, names: Set[str], *, of_name: bool = False
         said = _AS_NUMBERS[found["heard"].lower()]
         return f"{found['wish']}{said.capitalize() if not found['wish'] else said} {found['name']}"
 
-    return _NUMBER.sub(number, _ALLERGIC.sub("allergique ", _SEEK.sub("cherch", text)))
+    text = _TO_HER.sub("allergique à la ", _ALLERGIC.sub("allergique ", _SEEK.sub("cherch", text)))
+    return _NUMBER.sub(number, _ALLERGIC_TO.sub(_to_what, text))
+
+
+def _to_what(found: re.Match[str]) -> str:
+    """With the word that ran into what it is to, where that sounds like an allergen; it is asked about."""
+    rest = _DOUBLED.sub(r"\1", found["rest"].removeprefix("u"))
+    return f"allergique aux {rest}" if rest and allergen_like(rest, "fr") else found.group()

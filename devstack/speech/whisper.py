@@ -22,13 +22,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from devstack.speech.expecting import Expectation
+from devstack.speech.expecting import Expectation, speaks_of_allergy
+from devstack.speech.lexicon import LEXICONS
 from devstack.speech.matching import fold, sound
 from devstack.speech.menu_sounds import as_on_menu
 from devstack.speech.name_sounds import as_common_name, is_common, with_common_name
 from devstack.speech.repairs import repaired
 from devstack.speech.spelling import spelled
 from devstack.speech.words import stem
+from domain.allergens import codes_in
 from voices import resample
 from voices.g711 import Samples
 
@@ -55,6 +57,9 @@ BEAM_OF_NAMES = 10  # a name is short, and seldom the best of five: "Dupont" cam
 # Natural logarithm of how much less likely by its sound a hypothesis may be for each strange word that it has less.
 STRANGE_WORD = 1.5
 SURE_OF_NAME = 0.7  # of what it may have been
+SURE_OF_ALLERGENS = 0.6
+AS_LIKELY = 1.5  # natural logarithm
+NEGATION_AS_LIKELY = 0.7
 NO_SPEECH_CUT = 0.5  # measured: 0.65 to 0.94 on silence, noise and clicks, under 0.35 on speech
 LANGUAGES = ("en", "fr")
 
@@ -68,7 +73,7 @@ _INVENTED = re.compile(
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """``text`` is empty when nothing was said. ``no_speech`` is the model's own probability of that. ``unsure``: a
-    name was asked for, and what is written may well be another's.
+    name was asked for, and what is written may well be another's; or an allergy is spoken of, and it may be another.
     """
 
     text: str
@@ -145,6 +150,10 @@ class Transcriber:
         ]
         text = likeliest(hypotheses, expected)
         unsure = expectation.of_name and surety(hypotheses, text) < SURE_OF_NAME
+        if expectation.of_allergy or speaks_of_allergy(text):
+            text = likeliest(naming_allergens(hypotheses, text), expected)
+            unsure = surety_of_allergens(hypotheses, text) < SURE_OF_ALLERGENS
+        text = with_negation(hypotheses, text, expectation.language)
         if no_speech > NO_SPEECH_CUT or _INVENTED.match(text):
             text = ""
         return Recognition(text, no_speech, unsure)
@@ -169,6 +178,34 @@ def surety(hypotheses: Sequence[tuple[str, float]], text: str) -> float:
     sounds = _sounds(text)
     every = [(_sounds(one), math.exp(by_sound)) for one, by_sound in hypotheses]
     return sum(part for one, part in every if one == sounds) / (sum(part for _, part in every) or 1.0)
+
+
+def with_negation(hypotheses: Sequence[tuple[str, float]], text: str, language: str) -> str:
+    """``text``, or what differs from it by a "without" alone and is about as likely: that is lost sooner than
+    invented, and what nobody wants is on the order for want of it."""
+    without = LEXICONS[language].without
+    said = fold(text).split()
+    likely = next(by_sound for one, by_sound in hypotheses if one == text)
+    for one, by_sound in hypotheses:
+        heard = fold(one).split()
+        if len(heard) == len(said) + 1 and likely - by_sound <= NEGATION_AS_LIKELY:
+            at = next((at for at, word in enumerate(heard) if word not in said[at : at + 1]), len(said))
+            if heard[at] == without and heard[:at] + heard[at + 1 :] == said:
+                return one
+    return text
+
+
+def naming_allergens(hypotheses: Sequence[tuple[str, float]], text: str) -> Sequence[tuple[str, float]]:
+    """Those that name one of the fourteen and are about as likely as ``text``; all where there is none such."""
+    likely = next(by_sound for one, by_sound in hypotheses if one == text)
+    return [one for one in hypotheses if codes_in(one[0]) and likely - one[1] <= AS_LIKELY] or hypotheses
+
+
+def surety_of_allergens(hypotheses: Sequence[tuple[str, float]], text: str) -> float:
+    """The share of those that name the same allergens as ``text`` in the likelihood of all."""
+    named = codes_in(text)
+    every = [(codes_in(one), math.exp(by_sound)) for one, by_sound in hypotheses]
+    return sum(part for codes, part in every if codes == named) / (sum(part for _, part in every) or 1.0)
 
 
 def _sounds(text: str) -> str:

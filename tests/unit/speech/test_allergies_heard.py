@@ -109,3 +109,27 @@ def test_each_allergen_is_expected_to_be_said_and_sounds_like_itself(language: s
 def test_an_allergy_is_one_however_its_words_were_parted(heard: str) -> None:
     text = repaired(f"Je suis {heard} arachides, une salade.", "fr", frozenset())
     assert text == "Je suis allergique aux arachides, une salade."
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [
+        ("allergie causeux", "allergique aux seux"),
+        ("allergie collectose", "allergique aux lectose"),
+        ("allergie qu'elle a moutarde", "allergique à la moutarde"),
+        ("allergique comme mon fils", "allergique comme mon fils"),
+        ("une allergie connue", "une allergie connue"),
+    ],
+)
+def test_what_ran_into_the_allergy_is_told_apart(heard: str, meant: str) -> None:
+    assert repaired(f"Je suis {heard}.", "fr", frozenset()) == f"Je suis {meant}."
+
+
+def test_an_allergen_that_may_as_well_be_another_is_asked_until_the_caller_agrees() -> None:
+    call = french_call()
+    call.caller("Une crème brûlée, et je suis allergique.")
+    assert call.unsurely("Au lait.").endswith(WHICH.format("lait"))
+    assert call.unsurely("Au lait.").endswith(WHICH.format("lait"))
+    assert not call.cart.allergies
+    call.caller("Oui.")
+    assert list(call.cart.allergies) == ["lait"]

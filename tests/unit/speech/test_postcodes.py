@@ -66,3 +66,23 @@ def test_the_restaurant_s_postcodes_are_expected_where_an_address_was_asked_for(
     assert "69001, 69002" in expected("fr", "Reine", asked, ("69001", "69002")).before
     assert "69001" not in expected("fr", "Reine", PHRASES["fr"].anything_else, ("69001", "69002")).before
     assert expected("fr", "Reine", asked).before == expected("fr", "Reine").before
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [
+        ("8 rue au bercanze, 7511.", "8 rue au bercanze, 75011."),
+        ("8 rue Oberkampf, 75 11 11.", "8 rue Oberkampf, 75011."),
+        ("3 place Sathonay, 750 0011.", "3 place Sathonay, 75011."),
+        ("8 rue Oberkampf, 75012.", "8 rue Oberkampf, 75012."),  # another postcode, outside the zones
+        ("8 rue Oberkampf, 13.", "8 rue Oberkampf, 13."),
+        ("8 rue Oberkampf, 93 100 0.", "8 rue Oberkampf, 93 100 0."),
+    ],
+)
+def test_a_number_that_is_no_postcode_is_the_one_code_it_is_nearest_to(heard: str, meant: str) -> None:
+    assert with_postcodes(heard, ("75011", "75020"), LEXICONS["fr"], "address", "fr") == meant
+
+
+def test_a_number_that_is_as_near_to_two_codes_is_none() -> None:
+    heard = "8 rue Oberkampf, 7501."
+    assert with_postcodes(heard, ("75011", "75012"), LEXICONS["fr"], "address", "fr") == heard

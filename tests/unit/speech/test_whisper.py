@@ -7,7 +7,15 @@ import pytest
 from devstack.speech.expecting import expected
 from devstack.speech.name_sounds import is_common
 from devstack.speech.phrases import PHRASES
-from devstack.speech.whisper import SURE_OF_NAME, likeliest, surety
+from devstack.speech.whisper import (
+    SURE_OF_ALLERGENS,
+    SURE_OF_NAME,
+    likeliest,
+    naming_allergens,
+    surety,
+    surety_of_allergens,
+    with_negation,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -68,3 +76,27 @@ def test_letters_are_expected_where_a_name_is_to_be_spelled(language: str) -> No
     expectation = expected(language, "Margherita, Cola", asked)
     assert expectation.of_spelling and not expectation.of_name and "Margherita" not in expectation.before
     assert expected(language, "Margherita", PHRASES[language].customer_name).of_name
+
+
+def test_a_without_that_is_about_as_likely_is_kept() -> None:
+    """As Whisper gave them for "Une soupe wonton sans piment"."""
+    heard = [("Une sous pointe tonne, s'empiment.", -7.64), ("Une sous pointe tonne, sans piment.", -7.54)]
+    lost = ("Une sous pointe tonne, piment.", -7.24)
+    assert with_negation([*heard, lost], lost[0], "fr") == "Une sous pointe tonne, sans piment."
+    assert with_negation(
+        [("A burger without onions.", -5.0), ("A burger onions.", -4.0)], "A burger onions.", "en"
+    ) == ("A burger onions.")
+    assert with_negation([lost], lost[0], "fr") == lost[0]
+
+
+def test_an_allergen_that_is_about_as_likely_is_taken_and_not_sure() -> None:
+    """As Whisper gave them for "allergique aux œufs" and "aux cacahuètes"."""
+    butter = "Je suis allergique au beurre, une crème brûlée."
+    eggs = "Je suis allergique aux œufs, une crème brûlée."
+    heard = [(butter, -4.27), (eggs, -4.51), ("Je suis allergique au beu, une crème brûlée.", -4.91)]
+    assert list(naming_allergens(heard, butter)) == [(eggs, -4.51)]
+    assert surety_of_allergens(heard, eggs) < SURE_OF_ALLERGENS
+    nuts = [("Au lait.", -3.52), ("Aux œufs.", -3.55), ("Au cacayette.", -3.92), ("Au cacahuète.", -4.22)]
+    assert surety_of_allergens(nuts, "Au lait.") < SURE_OF_ALLERGENS
+    sure = [("Au lait.", -1.0), ("Au lait", -2.0), ("Au lit.", -4.0)]
+    assert surety_of_allergens(sure, "Au lait.") > SURE_OF_ALLERGENS
