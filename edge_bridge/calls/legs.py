@@ -6,6 +6,7 @@ another session.
 
 import asyncio
 from collections import deque
+from collections.abc import Collection
 from typing import Protocol
 
 from edge_bridge.entrances.sip import link
@@ -27,14 +28,16 @@ MOST_BEHIND_MS = 200
 # times meanwhile, and whoever lives says 100 at once.
 HEARD_WITHIN_S = 3.0
 MOST_TRIED = 3  # addresses: a caller hears it ring for so long
+SENT_WITHIN_S = 3.0  # an INVITE, by whichever signaller
+SENT_AGAIN_S = 0.05
 REST_S = 60.0  # how long an address that failed is tried last
 
 
 class Dialler(Protocol):
     """The SIP side."""
 
-    async def dial(self, dial: Dial, terms: Terms) -> Handle | None:
-        """None when no place becomes free."""
+    async def dial(self, dial: Dial, terms: Terms, last: Collection[int]) -> Handle | None:
+        """None when no place becomes free; the signallers ``last`` are taken where no other has one."""
 
     def hang_up(self, handle: Handle) -> None: ...
 
@@ -84,8 +87,9 @@ class LegSound:
 
 
 class Leg:
-    """One call: ``heard`` once the far end has said anything, ``taken`` once it is answered and audio flows, ``over``
-    with its last ``status`` when it is gone. ``handle`` is None until SIP has been told to dial it.
+    """One call: ``sent`` once its INVITE has left, ``heard`` once the far end has said anything, ``taken`` once it is
+    answered and audio flows, ``over`` with its last ``status`` when it is gone. ``handle`` is None until SIP has been
+    told to dial it.
     """
 
     def __init__(self, rtp: RtpNode, pair: PortPair, host: str, dialler: Dialler) -> None:
@@ -93,6 +97,7 @@ class Leg:
         events = MediaEvents(pressed=lambda _: None, dead=self.hang_up, moved=lambda _: None)
         self.media = CallMedia(rtp, pair, host, self.sound, events, hears_on_hold=True)
         self.handle: Handle | None = None
+        self.sent = asyncio.Event()
         self.heard = asyncio.Event()
         self.taken = asyncio.Event()
         self.over = asyncio.Event()
@@ -133,7 +138,7 @@ class Legs:
             log.warning("a line's trunk leads to no address: it has no second leg", line_id=line.id)
         leg = None
         for left, (route, target) in zip(reversed(range(len(starts))), starts, strict=True):
-            leg = await self._dial(line, uri, route)
+            leg = await self._send(line, uri, route)
             if leg is None or not left or target is None or await self._lives(leg):
                 break
             log.warning("a trunk's address is dead; the next one is tried", line_id=line.id, left=left)
@@ -143,18 +148,29 @@ class Legs:
 
     async def _lives(self, leg: Leg) -> bool:
         """Whether the far end says something, and not that it is out of service."""
-        waits = [asyncio.create_task(event.wait()) for event in (leg.heard, leg.over)]
-        try:
-            await asyncio.wait(waits, timeout=HEARD_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            leg.hang_up()
-            raise
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await _until(leg, leg.heard, HEARD_WITHIN_S)
         return leg.status != UNAVAILABLE if leg.over.is_set() else leg.heard.is_set()
 
-    async def _dial(self, line: LineEntry, uri: str, first_route: str) -> Leg | None:
+    async def _send(self, line: LineEntry, uri: str, first_route: str) -> Leg | None:
+        """By another signaller where one can't send it: its last place was taken meanwhile, pjsip refuses, or it died.
+        A signaller that says nothing may have sent it."""
+        end = asyncio.get_running_loop().time() + SENT_WITHIN_S
+        tried: set[int] = set()
+        while True:
+            leg = await self._dial(line, uri, first_route, tried)
+            if leg is None or leg.handle is None:
+                return leg
+            left = end - asyncio.get_running_loop().time()
+            await _until(leg, leg.sent, max(left, 0))
+            if leg.sent.is_set() or not leg.over.is_set():
+                return leg
+            log.warning("a second leg could not be sent", line_id=line.id, left_s=round(left, 1))
+            tried.add(link.signaller_of(leg.handle))
+            if left <= SENT_AGAIN_S:
+                return None
+            await asyncio.sleep(SENT_AGAIN_S)
+
+    async def _dial(self, line: LineEntry, uri: str, first_route: str, last: Collection[int]) -> Leg | None:
         assert self._dialler is not None
         host = host_of(place_of(uri))
         ports = self._rtp.ipv6 if ":" in host and self._rtp.ipv6 is not None else self._rtp.ports
@@ -165,7 +181,7 @@ class Legs:
         leg = Leg(self._rtp, pair, host, self._dialler)
         terms = Terms(ports.public_host, pair.port, leg.media.ice, line.trunk.srtp)
         try:
-            leg.handle = await self._dialler.dial(dial_of(line, uri, self._own_host, first_route), terms)
+            leg.handle = await self._dialler.dial(dial_of(line, uri, self._own_host, first_route), terms, last)
         finally:
             if leg.handle is None:
                 leg.media.close()
@@ -183,6 +199,11 @@ class Legs:
         if leg is not None:
             leg.heard.set()
 
+    def dialled(self, handle: Handle) -> None:
+        leg = self._legs.get(handle)
+        if leg is not None:
+            leg.sent.set()
+
     def answered(self, handle: Handle) -> None:
         leg = self._legs.get(handle)
         if leg is not None:
@@ -199,6 +220,19 @@ class Legs:
         """A signaller is dead, and its dialogs with it."""
         for handle in [handle for handle in self._legs if link.signaller_of(handle) == signaller]:
             self.ended(handle, UNAVAILABLE)
+
+
+async def _until(leg: Leg, event: asyncio.Event, within_s: float) -> None:
+    """Or until it is over; hung up on where the caller's task ends meanwhile."""
+    waits = [asyncio.create_task(one.wait()) for one in (event, leg.over)]
+    try:
+        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        leg.hang_up()
+        raise
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def place_of(uri: str) -> str:

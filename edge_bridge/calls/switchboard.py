@@ -167,6 +167,9 @@ class Switchboard:
         if media is not None:
             media.seen()
 
+    def dialled(self, handle: Handle) -> None:
+        self._legs.dialled(handle)
+
     def answered(self, key: CallKey, codec: str = "PCMU") -> None:
         if isinstance(key, int) and link.is_dialled(key):
             self._legs.answered(key)

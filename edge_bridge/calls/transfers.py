@@ -145,6 +145,7 @@ class Transfer:
         call, refer = self._call, self.refer
         leg = None if call.caller_gone.is_set() else await self._legs.dial(call.line, uri)
         if leg is None:
+            call.transfer_got("second leg not dialled")
             return False
         call.transfer_got("second leg rings")
         try:

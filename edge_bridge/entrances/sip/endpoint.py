@@ -18,6 +18,7 @@ from edge_bridge.entrances.sip import accounts, pacing
 from edge_bridge.entrances.sip import conference as conferences
 from edge_bridge.entrances.sip.calls import CallOwner, SipCall
 from edge_bridge.entrances.sip.gate.bodies import MOST_OPEN_LINES
+from edge_bridge.entrances.sip.places import EndingCalls
 from edge_bridge.entrances.sip.signals import (
     LOOPBACK,
     MAX_CALLS,
@@ -101,6 +102,7 @@ class SipEndpoint(CallOwner):
         self._handles = itertools.count(first_handle)
         # The calls' only lasting references: ``forget`` drops one inside its own onCallState (see ``calls``).
         self._calls: dict[Handle, SipCall] = {}
+        self._ending = EndingCalls()
         self._held: dict[Handle, _Held] = {}
         self._account: accounts.CallAccount | None = None
         self._dialling = accounts.DialAccounts(self, self._place)
@@ -114,6 +116,11 @@ class SipEndpoint(CallOwner):
     def held(self) -> dict[Handle, Invite]:
         """The INVITEs that wait for a decision."""
         return {handle: held.invite for handle, held in self._held.items()}
+
+    @property
+    def ending(self) -> tuple[Handle, ...]:
+        """The calls that are over and whose places are not free yet."""
+        return self._ending.handles
 
     def is_up(self, handle: Handle) -> bool:
         call = self._calls.get(handle)
@@ -157,7 +164,8 @@ class SipEndpoint(CallOwner):
         self._commands.append(refer)
 
     def dial(self, handle: Handle, dial: Dial, media: MediaSide) -> None:
-        """A call of ours; its fate comes to ``answered`` and ``ended``, with 503 where it could not even be sent."""
+        """A call of ours; its fate comes to ``dialled``, ``answered`` and ``ended``, and to ``ended`` alone, with 503,
+        where it could not even be sent."""
         self._commands.append(lambda: self._dial(handle, dial, media))
 
     # --- The library -----------------------------------------------------------------------------------------
@@ -175,6 +183,7 @@ class SipEndpoint(CallOwner):
                 log.warning("pjsip refused a command", reason=error.reason)
             except Exception:
                 log.exception("a SIP command failed")
+        self._tell_of_free_places()
         now = time.monotonic()
         if self._conference is not None:
             try:
@@ -186,6 +195,12 @@ class SipEndpoint(CallOwner):
             for handle, held in list(self._held.items()):
                 if now > held.until:
                     self.decide(handle, Refusal(503))
+
+    def _tell_of_free_places(self) -> None:
+        if self._ending:
+            used = {call.getId() for call in self._calls.values()}
+            for handle in self._ending.freed(self._account, used):
+                self.events.freed(handle)
 
     def close(self) -> None:
         """Hang up, destroy pjsip: about a second."""
@@ -252,20 +267,25 @@ class SipEndpoint(CallOwner):
                 call.let_go(500)
 
     def _dial(self, handle: Handle, dial: Dial, media: MediaSide) -> None:
-        account = self._dialling.lend(handle, dial) if len(self._calls) < MAX_CALLS else None
+        taken = len(self._calls) + len(self._ending)
+        account = self._dialling.lend(handle, dial) if taken < MAX_CALLS else None
         if account is None:
-            log.warning("there is no place to dial from", calls=len(self._calls))
+            log.warning("there is no place to dial from", calls=len(self._calls), ending=len(self._ending))
             self.events.ended(handle, UNAVAILABLE, False)
+            self.events.freed(handle)
             return
         call = self._calls[handle] = SipCall(account, pj.PJSUA_INVALID_ID, handle, self)
         self._ledger.take(time.monotonic(), 1)
         try:
             call.dial(dial, media)
         except pj.Error as error:
-            ports = self._library.mediaActivePorts()
-            log.warning("a call could not be dialled", reason=error.reason, calls=len(self._calls) - 1, ports=ports)
+            log.warning(
+                "a call could not be dialled", reason=error.reason, calls=len(self._calls), ending=len(self._ending)
+            )
             if handle in self._calls:  # pjsip may have told of its end already, within makeCall
                 call.let_go(UNAVAILABLE)
+        else:
+            self.events.dialled(handle)
 
     def opened(self, media: int) -> None:
         """Waits until there is room for the next offer: before an INVITE's there is a callback, before others none."""
@@ -279,7 +299,9 @@ class SipEndpoint(CallOwner):
 
     def forget(self, handle: Handle) -> None:
         self._held.pop(handle, None)
-        self._calls.pop(handle, None)
+        call = self._calls.pop(handle, None)
+        if call is not None:
+            self._ending.add(handle, call.getId())
         self._dialling.give_back(handle)
 
 

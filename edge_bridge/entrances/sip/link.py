@@ -81,12 +81,24 @@ class TransferAnswered(msgspec.Struct, frozen=True, tag="transfer"):
     final: bool
 
 
+class Dialled(msgspec.Struct, frozen=True, tag="dialled"):
+    """The INVITE of a call that was dialled has left."""
+
+    handle: Handle
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """The dialog is over, or the INVITE was cancelled before it was taken, or a dialled one came to nothing."""
 
     handle: Handle
     status: int
     by_caller: bool
+
+
+class Freed(msgspec.Struct, frozen=True, tag="freed"):
+    """The place of a call that has ``Ended`` is free (see ``places``)."""
+
+    handle: Handle
 
 
 class OngoingCall(msgspec.Struct, frozen=True, array_like=True):
@@ -98,12 +110,13 @@ class OngoingCall(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ongoing(msgspec.Struct, frozen=True, tag="ongoing"):
-    """The answer to ``Hello``. Held INVITEs are told anew after it."""
+    """The answer to ``Hello``. Held INVITEs are told anew after it. ``ending`` have ended and not been freed."""
 
     calls: tuple[OngoingCall, ...]
+    ending: tuple[Handle, ...] = ()
 
 
-FromSignaller = Invited | Agreed | Answered | Seen | Pressed | TransferAnswered | Ended | Ongoing
+FromSignaller = Invited | Agreed | Dialled | Answered | Seen | Pressed | TransferAnswered | Ended | Freed | Ongoing
 
 
 # --- From the session to a signaller -----------------------------------------------------------------------------
@@ -139,7 +152,7 @@ class Refer(msgspec.Struct, frozen=True, tag="refer"):
 
 
 class Dial(msgspec.Struct, frozen=True, tag="dial"):
-    """Begin a call, with audio at ``host`` and ``port``. It is ``Answered`` once and ``Ended``, or ``Ended`` alone."""
+    """Begin a call, with audio at ``host`` and ``port``. It is ``Dialled`` once and ``Ended``, or ``Ended`` alone."""
 
     handle: Handle
     dial: signals.Dial

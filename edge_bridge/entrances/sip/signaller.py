@@ -114,7 +114,7 @@ class Signaller:
             link.OngoingCall(handle, self._endpoint.is_up(handle), media.in_force)
             for handle, media in self._media.items()
         )
-        self._tell(link.Ongoing(calls))
+        self._tell(link.Ongoing(calls, self._endpoint.ending))
         for handle, invite in self._endpoint.held.items():
             self._tell(link.Invited(handle, invite))
 
@@ -129,6 +129,9 @@ class Signaller:
     def _seen(self, handle: Handle) -> None:
         self._tell(link.Seen(handle))
 
+    def dialled(self, handle: Handle) -> None:
+        self._tell(link.Dialled(handle))
+
     def answered(self, handle: Handle, codec: str) -> None:
         self._tell(link.Answered(handle, codec))
 
@@ -141,6 +144,9 @@ class Signaller:
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
         self._media.pop(handle, None)
         self._tell(link.Ended(handle, status, by_caller))
+
+    def freed(self, handle: Handle) -> None:
+        self._tell(link.Freed(handle))
 
     def _tell(self, message: link.FromSignaller) -> None:
         """The session; nothing is said before it has said Hello."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,6 +39,9 @@ class SipCalls(Protocol):
     def agreed(self, handle: Handle, agreement: Agreement) -> None:
         """From now on the call's audio is so."""
 
+    def dialled(self, handle: Handle) -> None:
+        """The INVITE of a call of ours has left; one that has ended before that could not be sent."""
+
     def answered(self, handle: Handle, codec: str) -> None:
         """Taken, and audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
@@ -66,7 +70,7 @@ class _Signaller:
     port: int
     end: socket.socket
     next_dialled: Handle
-    calls: set[Handle] = field(default_factory=set)  # the held ones, too
+    places: set[Handle] = field(default_factory=set)  # whose they are: those held, and those just ended, too
     is_known: bool = False  # it has answered our Hello; what comes before that was meant for an earlier session
 
 
@@ -106,26 +110,27 @@ class Signallers:
         """Blind transfer; its fate comes to ``transfer_answered``."""
         self._tell(handle, link.Refer(handle, target))
 
-    async def dial(self, dial: Dial, terms: Terms) -> Handle | None:
-        """Begin a call, with its audio there; its fate comes to ``answered`` and ``ended``. None: no place is free.
+    async def dial(self, dial: Dial, terms: Terms, last: Collection[int] = ()) -> Handle | None:
+        """Begin a call, with its audio there; its fate comes to ``dialled``, ``answered`` and ``ended``. None: no place
+        is free. The signallers ``last`` are taken where no other has one.
 
         Nobody is asked for one: a few are kept free (``node.signaller_keeper``). Where many calls come at once, the
         next signaller may still be opening.
         """
         end = self._loop.time() + PLACE_WITHIN_S
-        while (freest := self._freest()) is None:
+        while (freest := self._freest(last)) is None:
             if self._loop.time() >= end:
                 log.warning("no signaller has a place to dial from", signallers=len(self._by_number))
                 return None
             await asyncio.sleep(PLACE_AGAIN_S)
         handle, freest.next_dialled = freest.next_dialled, freest.next_dialled + 1
-        freest.calls.add(handle)
+        freest.places.add(handle)
         self._send(freest, link.Dial(handle, dial, terms.host, terms.port, terms.ice, terms.srtp))
         return handle
 
-    def _freest(self) -> _Signaller | None:
-        places = [one for one in self._by_number.values() if one.is_known and len(one.calls) < MAX_CALLS]
-        return min(places, key=lambda one: len(one.calls), default=None)
+    def _freest(self, last: Collection[int]) -> _Signaller | None:
+        free = [one for one in self._by_number.values() if one.is_known and len(one.places) < MAX_CALLS]
+        return min(free, key=lambda one: (one.number in last, len(one.places)), default=None)
 
     def _tell(self, handle: Handle, message: link.ToSignaller) -> None:
         one = self._by_number.get(link.signaller_of(handle))
@@ -173,19 +178,21 @@ class Signallers:
         calls = self._calls
         if isinstance(message, link.Ongoing):
             one.is_known = True
-            one.calls = {call.handle for call in message.calls}
+            one.places = {*(call.handle for call in message.calls), *message.ending}
             # Those that an earlier session has dialled end now, under handles that are theirs.
-            one.next_dialled = max([one.next_dialled, *(handle + 1 for handle in one.calls)])
+            one.next_dialled = max([one.next_dialled, *(handle + 1 for handle in one.places)])
             calls.ongoing(one.number, message.calls)
             return
         if not one.is_known:
             return
         match message:
             case link.Invited(handle, invite):
-                one.calls.add(handle)
+                one.places.add(handle)
                 self._decide(handle, invite)
             case link.Agreed(handle, agreement):
                 calls.agreed(handle, agreement)
+            case link.Dialled(handle):
+                calls.dialled(handle)
             case link.Answered(handle, codec):
                 calls.answered(handle, codec)
             case link.Seen(handle):
@@ -195,9 +202,10 @@ class Signallers:
             case link.TransferAnswered(handle, status, final):
                 calls.transfer_answered(handle, status, final)
             case link.Ended(handle, status, by_caller):
-                one.calls.discard(handle)
                 self._held.pop(handle, None)
                 calls.ended(handle, status, by_caller=by_caller)
+            case link.Freed(handle):
+                one.places.discard(handle)
 
     def _decide(self, handle: Handle, invite: Invite) -> None:
         decision: Terms | Refusal | None = Refusal(500)

@@ -177,6 +177,9 @@ class SipEvents(Protocol):
     def invited(self, handle: Handle, invite: Invite) -> None:
         """An INVITE waits for a decision (``SipEndpoint.decide``)."""
 
+    def dialled(self, handle: Handle) -> None:
+        """The INVITE of a call of ours has left. Once."""
+
     def answered(self, handle: Handle, codec: str) -> None:
         """Taken, and audio flows both ways; ``codec`` is PCMU or PCMA. Once a call."""
 
@@ -187,7 +190,10 @@ class SipEvents(Protocol):
         """How far a REFER got: the status of the new call."""
 
     def ended(self, handle: Handle, status: int, by_caller: bool) -> None:
-        """The dialog is over, or the INVITE cancelled; the handle is free. Once a call that came, or was dialled."""
+        """The dialog is over, or the INVITE cancelled; once a call that came, or was dialled."""
+
+    def freed(self, handle: Handle) -> None:
+        """The place of a call that has ended is free: some time later where the far end does not answer. Once."""
 
 
 def read_invite(message: str, source: str) -> Invite:

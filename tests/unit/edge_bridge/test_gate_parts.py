@@ -387,10 +387,17 @@ def answered_with(status: int, *headers: str) -> Message:
     return parse(answer.replace(to, f"{added}{to};tag=theirs", 1).encode())
 
 
+def test_a_workers_own_invite_that_nobody_says_anything_to_holds_its_place_as_long_as_pjsip_waits() -> None:
+    dialog = dialled(parse(PLAIN.encode()), 2)
+    assert not dialog.is_over(dialog.since + 33)
+    assert dialog.is_over(dialog.since + 60)
+
+
 def test_a_workers_own_invite_makes_a_dialog_that_its_answer_completes() -> None:
     dialog = dialled(parse(PLAIN.encode()), 2)
     assert (dialog.key, dialog.state, dialog.is_unanswered) == (("c1", ""), "asked", True)
-    assert not dialog.is_over(dialog.since + 60)
+    dialog.heard_from(answered_with(100), SOURCE)
+    assert (dialog.key, dialog.is_over(dialog.since + 60)) == (("c1", ""), False)
     dialog.heard_from(answered_with(180), SOURCE)
     assert (dialog.key, dialog.is_unanswered, dialog.state) == (("c1", "theirs"), True, "asked")
     route = "Record-Route: <sip:192.0.2.8;lr>, <sip:192.0.2.7:5070;lr>"

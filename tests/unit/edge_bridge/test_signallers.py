@@ -34,6 +34,8 @@ class Calls:
 
     def agreed(self, handle: Handle, agreement: Agreement) -> None: ...
 
+    def dialled(self, handle: Handle) -> None: ...
+
     def answered(self, handle: Handle, codec: str) -> None: ...
 
     def seen(self, handle: Handle) -> None: ...
@@ -60,13 +62,14 @@ class Session:
         self.signallers = Signallers(self.calls)
         self.ends: dict[int, socket.socket] = {}
 
-    async def up(self, number: int, ongoing: Iterable[Handle] = ()) -> None:
+    async def up(self, number: int, ongoing: Iterable[Handle] = (), ending: Iterable[Handle] = ()) -> None:
         """Signaller ``number`` is there and has these calls already."""
         ours, theirs = link.pair()
         self.ends[number] = theirs
         self.signallers.up(number, 9, ours.detach())
         assert self.told(number) == [link.Hello()]
-        self.says(number, link.Ongoing(tuple(link.OngoingCall(handle, True, None) for handle in ongoing)))
+        calls = tuple(link.OngoingCall(handle, True, None) for handle in ongoing)
+        self.says(number, link.Ongoing(calls, tuple(ending)))
         await until(lambda: number in self.calls.known)
 
     def says(self, number: int, message: link.FromSignaller) -> None:
@@ -105,15 +108,34 @@ async def test_a_call_of_ours_leaves_by_the_signaller_with_the_most_places(sessi
     assert session.told(1) == []
 
 
-async def test_a_full_node_dials_again_once_a_call_has_ended(session: Session) -> None:
+async def test_a_full_node_dials_again_once_a_place_is_free_which_may_be_long_after_its_call(session: Session) -> None:
     await session.up(1, ongoing=[link.first_handle(1)])
     dialled = [await session.signallers.dial(DIAL, TERMS) for _ in range(MAX_CALLS)]
     assert [handle is None for handle in dialled] == [False] * (MAX_CALLS - 1) + [True]
     session.says(1, link.Ended(link.first_handle(1), 200, True))
     await until(lambda: session.calls.over)
-    again = await session.signallers.dial(DIAL, TERMS)
+    dialling = asyncio.create_task(session.signallers.dial(DIAL, TERMS))
+    await asyncio.sleep(0)
+    assert not dialling.done()
+    session.says(1, link.Freed(link.first_handle(1)))
+    again = await dialling
     assert again is not None
     assert again not in dialled
+
+
+async def test_the_signaller_that_could_not_dial_is_the_last_to_be_asked_again(session: Session) -> None:
+    await session.up(1)
+    await session.up(2, ongoing=[link.first_handle(2)])
+    handles = [await session.signallers.dial(DIAL, TERMS, {1}) for _ in range(MAX_CALLS)]
+    assert [link.signaller_of(handle or 0) for handle in handles] == [2, 2, 2, 1]
+
+
+async def test_a_new_session_knows_of_places_that_ended_calls_still_have(session: Session) -> None:
+    await session.up(1, ending=[link.first_dialled(1)])
+    await session.up(2)
+    handle = await session.signallers.dial(DIAL, TERMS)
+    assert handle is not None
+    assert link.signaller_of(handle) == 2
 
 
 async def test_a_held_invite_has_its_place(session: Session) -> None:

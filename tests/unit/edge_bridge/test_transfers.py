@@ -1,6 +1,7 @@
 """Whom a caller may be put through to, and what becomes of a REFER."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from domain.restaurant import Restaurant
 from domain.trunks import TrunkOptions
 from edge_bridge.calls.legs import Legs, LegSound, dial_of
 from edge_bridge.calls.transfers import Refer, is_allowed
+from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.gate.proxying import HOP
 from edge_bridge.entrances.sip.registering.dns import Srv, SrvAnswer
 from edge_bridge.entrances.sip.registering.trunks import TrunkNames
@@ -121,19 +123,26 @@ async def test_a_leg_to_a_domain_begins_at_its_preferred_server() -> None:
     await names.close()
 
 
-class Dialler503:
-    """Says 503 for the first of all."""
+class Signallers:
+    """The first call of all ends with 503: the far end says so, or its INVITE is not even sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sends_the_first: bool) -> None:
         self.legs: Legs | None = None
         self.routes: list[str] = []
+        self.not_again: list[Collection[int]] = []
+        self._sends_the_first = sends_the_first
 
-    async def dial(self, dial: Dial, terms: Terms) -> Handle | None:
-        handle = len(self.routes)
-        self.routes.append(dial.routes[0])
-        if not handle:
-            assert self.legs is not None
-            asyncio.get_running_loop().call_soon(self.legs.ended, handle, 503)
+    async def dial(self, dial: Dial, terms: Terms, last: Collection[int]) -> Handle | None:
+        number = len(self.routes)
+        handle = link.first_dialled(number)
+        self.routes.append(dial.routes[0] if dial.routes else "")
+        self.not_again.append(tuple(last))
+        assert self.legs is not None
+        loop = asyncio.get_running_loop()
+        if number or self._sends_the_first:
+            loop.call_soon(self.legs.dialled, handle)
+        if not number:
+            loop.call_soon(self.legs.ended, handle, 503)
         return handle
 
     def hang_up(self, handle: Handle) -> None: ...
@@ -144,17 +153,36 @@ async def test_an_address_that_is_out_of_service_is_left_for_the_next_one_and_tr
         return SrvAnswer((Srv(10, 0, 5070, "127.0.0.3"), Srv(20, 0, 5060, "127.0.0.2")), 60)
 
     names = TrunkNames(ask)
-    dialler = Dialler503()
+    dialler = Signallers(sends_the_first=True)
     ports = PortRange("127.0.0.71", 20_600, 20_640)
     legs = dialler.legs = Legs(RtpNode(asyncio.get_running_loop(), ports, Pacer()), "192.0.2.1", Straight(names))
     legs.attach(dialler)
     async with asyncio.timeout(PATIENCE_S):
         while (leg := await legs.dial(LINE, "sip:0612340000@trunk.test")) is None:
             await asyncio.sleep(0.02)  # its ports are listened to first
-    assert leg.handle == 1
+    assert leg.handle == link.first_dialled(1)
     assert dialler.routes == [f"sip:127.0.0.3:5070;lr;{HOP}", f"sip:127.0.0.2:5060;lr;{HOP}"]
     assert (await names.targets("trunk.test"))[-1] == ("127.0.0.3", 5070)
-    legs.ended(1, 200)
+    legs.ended(link.first_dialled(1), 200)
+    ports.close()
+    await names.close()
+
+
+async def test_a_leg_that_one_signaller_cannot_send_is_sent_by_another() -> None:
+    async def ask(name: str) -> SrvAnswer:
+        return SrvAnswer((), 60)
+
+    names = TrunkNames(ask)
+    dialler = Signallers(sends_the_first=False)
+    ports = PortRange("127.0.0.71", 20_600, 20_640)
+    legs = dialler.legs = Legs(RtpNode(asyncio.get_running_loop(), ports, Pacer()), "192.0.2.1", Straight(names))
+    legs.attach(dialler)
+    async with asyncio.timeout(PATIENCE_S):
+        while (leg := await legs.dial(LINE, "sip:0612340000@192.0.2.7")) is None:
+            await asyncio.sleep(0.02)  # its ports are listened to first
+    assert (leg.handle, leg.over.is_set()) == (link.first_dialled(1), False)
+    assert dialler.not_again == [(), (0,)]
+    legs.ended(link.first_dialled(1), 200)
     ports.close()
     await names.close()
 

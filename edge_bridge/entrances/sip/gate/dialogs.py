@@ -21,7 +21,10 @@ MOST = 4096
 HEARD_WITHIN_S = 5.0  # pjsip says 100 at once: an INVITE that it has not understood holds no place
 ASKED_AT_MOST_S = 180.0  # RFC 3261's timer C: an INVITE is answered by then
 CALL_AT_MOST_S = 2 * 3600.0  # twice the longest call
+UNHEARD_AT_MOST_S = 40.0  # timer B and a margin: pjsip gives up an INVITE of its own that nobody says anything to
 ENDING_AT_MOST_S = 40.0  # timer F and a margin: a BYE is answered by then, or never
+
+TRYING = 100  # said by whoever is next, who need not know who answers
 
 State = Literal["asked", "up", "ending"]
 Address = tuple[str, int]
@@ -62,7 +65,8 @@ class Dialog(msgspec.Struct, array_like=True):
         self.state, self.since = state, time.time()
 
     def is_over(self, now: float) -> bool:
-        asked = ASKED_AT_MOST_S if self.answer or self.dialled else HEARD_WITHIN_S
+        is_heard = self.source[0] if self.dialled else self.answer
+        asked = ASKED_AT_MOST_S if is_heard else UNHEARD_AT_MOST_S if self.dialled else HEARD_WITHIN_S
         at_most = {"asked": asked, "up": CALL_AT_MOST_S, "ending": ENDING_AT_MOST_S}[self.state]
         return now - self.since > at_most
 
@@ -73,7 +77,10 @@ class Dialog(msgspec.Struct, array_like=True):
 
     def heard_from(self, response: Message, source: Address) -> None:
         """Of one that a worker began: who answers its INVITE, and from where (RFC 3261, 12.1.2)."""
-        self.source, self.remote_tag = source, response.to_tag
+        self.source = source
+        if response.status == TRYING:
+            return
+        self.remote_tag = response.to_tag
         if response.status < 200:
             return
         self.remote = response.first("to")

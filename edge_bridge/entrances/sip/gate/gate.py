@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from edge_bridge.entrances.sip.gate import admission, bodies, grammar, ipc, proxying
 from edge_bridge.entrances.sip.gate.admission import REASONS, Answer
-from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, Address, Dialog, asked
+from edge_bridge.entrances.sip.gate.dialogs import OWN_BRANCH, TRYING, Address, Dialog, asked
 from edge_bridge.entrances.sip.gate.front import Front
 from edge_bridge.entrances.sip.gate.inside import Inside
 from edge_bridge.entrances.sip.gate.message import BadMessage, Message, outline, parse, uri_of
@@ -320,7 +320,12 @@ class Gate:
         """A response to an INVITE with which a worker begins a dialog."""
         call_id, branch = message.call_id, message.vias[0].branch
         dialog = self._state.dialogs.dialled(call_id, branch)
-        if dialog is None or message.status <= 100:
+        if dialog is None or message.status < TRYING:
+            return
+        if message.status == TRYING:
+            if not dialog.source[0]:
+                dialog.heard_from(message, source)
+                self._state.keep(dialog)
             return
         orphaned = dialog.worker not in self._state.workers
         if message.status >= 300:
