@@ -33,6 +33,9 @@ Awaited = Literal[
     "cancel",
     "house",
     "sister",
+    "message",
+    "message_number",
+    "number_right",
 ]
 
 POSTCODE = re.compile(r"\b(?:\d{5}|\d{2} \d{3}|[A-Z]{1,2}\s?\d{1,2}[A-Z]?(?:\s\d[A-Z]{2}|\s?[A-Z0-9]{4})?)\b")

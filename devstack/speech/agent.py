@@ -21,6 +21,7 @@ from devstack.speech.enquiring import CANCEL_ORDER, CHANGE_ORDER, FIND_ORDER
 from devstack.speech.lexicon import language_said
 from devstack.speech.matching import fold
 from devstack.speech.menu_search import SEARCH_MENU
+from devstack.speech.messages import LEAVE_MESSAGE
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
 from devstack.speech.protocol.session_config import NamedTool
 from devstack.speech.tool_calls import Answered, ReportedLine, UseTool, answered, put_right
@@ -181,6 +182,8 @@ class _TurnReply(Answering):
         """What is said after the tools' own words: the next question, or goodbye."""
         agent = self._agent
         names = {one.call.name for one in outputs if one.result.ok}
+        if any(one.call.name == LEAVE_MESSAGE for one in outputs):
+            return self._told_of_message(outputs, says)
         if any(one.call.name == FIND_ORDER for one in outputs):
             return self._told_of_order(outputs, says)
         if any(one.call.name in (CHANGE_ORDER, CANCEL_ORDER) for one in outputs):

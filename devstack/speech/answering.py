@@ -7,17 +7,18 @@ from dataclasses import replace
 
 from devstack.speech import menu_card
 from devstack.speech.allergy_sounds import Alike, allergen_like
-from devstack.speech.bookings import TableWish
+from devstack.speech.bookings import TableWish, table_in
 from devstack.speech.conversation import Action, Say
-from devstack.speech.housing import Housing
 from devstack.speech.matching import fold
 from devstack.speech.mentions import find_mentions
 from devstack.speech.menu_search import SEARCH_MENU, to_look_up
+from devstack.speech.messages import LEAVE_MESSAGE, Messages, about_in, order_before
 from devstack.speech.orders import AddItem, RemoveItem
 from devstack.speech.postcodes import codes_of, with_postcodes
 from devstack.speech.sound_alikes import heard_as
 from devstack.speech.spelling import is_unsure
 from devstack.speech.tool_calls import Choice, UseTool, add_call, calls_for, line_again
+from devstack.speech.two_wishes import two_wishes
 from devstack.speech.understanding import Question, Understood, condition_in, understand
 from devstack.speech.words import stems, words_of
 from domain.allergens import codes_in
@@ -26,7 +27,7 @@ from domain.allergens import codes_in
 _OPEN_QUESTIONS = ("customer_name", "spelling", "address", "fulfilment")
 
 
-class Answering(Housing):
+class Answering(Messages):
     def _answer(self, text: str) -> list[Action]:
         agent = self._agent
         in_cart = [line.item for line in agent.cart]
@@ -40,6 +41,13 @@ class Answering(Housing):
         if look_up := self._to_look_up(text):
             agent.held = text
             return look_up
+        both = two_wishes(text, self._vocabulary, self._lexicon) if self._has("check_table") else None
+        if both is not None:
+            agent.table_later, agent.table = table_in(fold(both.table), self._lexicon, self._language), None
+            text = both.ordering
+        behind = order_before(text, self._vocabulary, self._lexicon) if self._has(LEAVE_MESSAGE) else None
+        if behind is not None:
+            text, agent.message_later = behind
         condition = condition_in(text, self._lexicon)
         if condition is not None:
             question, then = condition
@@ -69,6 +77,9 @@ class Answering(Housing):
         agent.removing = bool(understood.orders) and all(isinstance(one, RemoveItem) for one in understood.orders)
         if understood.insults and not understood.changes_order:
             return self._insulted()
+        message = self._message(text, understood)
+        if message:
+            return message
         if understood.human or (agent.awaited == "human" and understood.yes):
             agent.misses, agent.awaited = 0, ""
             if self._has("transfer_to_human"):
@@ -92,6 +103,18 @@ class Answering(Housing):
         understood = self._with_allergies(understood)
         chosen = self._chosen(text, understood) if agent.choices else None
         return chosen if chosen is not None else self._do(understood)
+
+    def _ask_next(self) -> list[Action]:
+        """A message or a table that was wished for beside dishes, once nothing of them is open."""
+        agent = self._agent
+        is_open = agent.choices or agent.allergy_unnamed or agent.on_condition or agent.not_found
+        if agent.message_later and not is_open:
+            told, agent.message_later = agent.message_later, ""
+            return self._begin_message(told, about_in(fold(told)) or "other")
+        if agent.table_later is None or is_open:
+            return super()._ask_next()
+        agent.table, agent.table_later = agent.table_later, None
+        return self._book(Understood(table=TableWish()))
 
     def _to_look_up(self, text: str) -> list[Action]:
         """What may be a dish, on a menu that is too long for the instructions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from devstack.speech.addresses import Awaited
 from devstack.speech.bookings import TableWish
@@ -80,7 +80,10 @@ class Memory:
     asked_to_spell: bool = False
     times_misnamed: int = 0  # that the caller said the name to be wrong
     table: TableWish | None = None
+    table_later: TableWish | None = None  # wished for beside dishes, which come first
     enquiry: Enquiry | None = None
+    message: dict[str, Any] | None = None  # for the team, as it is left
+    message_later: str = ""  # told behind dishes, which come first
     sister: str = ""  # the house that the caller was asked whether to go on with
     language: str = ""  # the caller's
     misses: int = 0

@@ -42,6 +42,8 @@ class AgentPhrases:
     spell_name: str
     order_name: str
     put_through: str
+    which_message: str
+    which_number: str
     stays: str
     stays_here: str
     table_day: str
@@ -95,6 +97,8 @@ ENGLISH = AgentPhrases(
     heard_name="I heard {name}.",
     spell_name="Could you spell the name for me, please, for example A for Alpha?",
     order_name="What name is the order in?",
+    which_message="Of course. What shall I tell the team?",
+    which_number="On what number can the team ring you back? Digit by digit, please.",
     stays="Then your order stays as it is.",
     stays_here="All right, we stay here.",
     put_through="Shall I put you through to the team?",
@@ -149,6 +153,8 @@ FRENCH = AgentPhrases(
     heard_name="J'ai entendu {name}.",
     spell_name="Pouvez-vous épeler le nom, s'il vous plaît, par exemple A comme Antoine ?",
     order_name="À quel nom est la commande ?",
+    which_message="Bien sûr. Que dois-je dire à l'équipe ?",
+    which_number="À quel numéro l'équipe peut-elle vous rappeler ? Chiffre par chiffre, s'il vous plaît.",
     stays="Alors votre commande reste comme elle est.",
     stays_here="D'accord, nous restons ici.",
     put_through="Voulez-vous que je vous passe l'équipe ?",
