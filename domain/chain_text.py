@@ -38,7 +38,7 @@ def chain_instructions(chain: Chain | None, restaurant: Restaurant, asks: bool, 
     heading, ask, here, line, delivers = _RULES[language_of(restaurant.language)]
     own = chain.by_id(restaurant.id)
     rule = ask if asks else here.format(house=own.name if own is not None else restaurant.name)
-    told = f"# {heading}\n{rule}"
+    told = f"# {heading}: {chain.name}\n{rule}"
     for house in chain.serving:
         if len(told) > MAX_TEXT:
             break

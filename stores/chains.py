@@ -129,6 +129,17 @@ async def set_order(conn: Connection, actor_id: str, restaurant_ids: Sequence[st
     await conn.execute("select order_chain($1, $2)", actor_id, list(restaurant_ids))
 
 
+async def name_of(conn: Connection, restaurant_id: str) -> str:
+    """Of the chain that it is in; "" without one."""
+    found = await conn.fetchval("select chain_name from chain_houses($1) limit 1", restaurant_id)
+    return str(found or "")
+
+
+async def rename(conn: Connection, actor_id: str, name: str) -> bool:
+    """Whether the present restaurant's chain has another name now: only an account that owns the restaurant may."""
+    return bool(await conn.fetchval("select rename_chain($1, $2)", actor_id, name))
+
+
 async def make(conn: Connection, name: str, houses: Sequence[tuple[str, OwnHouse]]) -> str:
     """A chain of these restaurants, in the order in which they are offered; its id. Needs the platform role."""
     chain_id: str = await conn.fetchval("insert into chain (name) values ($1) returning id", name)

@@ -102,6 +102,7 @@ def audited() -> dict[str, str]:
         "chain.joined": _("House joined the chain"),
         "chain.left": _("House left the chain"),
         "chain.ordered": _("Order of the houses changed"),
+        "chain.renamed": _("Chain renamed"),
         "reservations.cancelled": _("Booking cancelled"),
         "restaurant.created": _("Restaurant created"),
         "restaurant.changed": _("Restaurant changed"),

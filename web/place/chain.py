@@ -68,6 +68,26 @@ def save() -> ResponseReturnValue:
     return redirect(url_for(".index"), 303)
 
 
+@blueprint.post("/chain/name")
+@owners
+def rename() -> ResponseReturnValue:
+    """The same for all of its houses."""
+    form, place, who = Form(request.form), restaurant(), member()
+    wanted = form.text("name", _("Name of the chain"), most=LONGEST_CHAIN_NAME, required=True)
+    if form.problems:
+        return _page(naming=form)
+
+    async def work(connection: Connection) -> None:
+        before = await chains.name_of(connection, place.id)
+        if await chains.rename(connection, who.id, wanted):
+            await audit(connection, "chain.renamed", subject=place.id, before={"name": before}, after={"name": wanted})
+            await changes.tell(connection, place.id, "chain")
+
+    in_restaurant(work)
+    flash(_("Saved. It holds from the next call on."), "good")
+    return redirect(url_for(".index"), 303)
+
+
 @blueprint.post("/chain/houses")
 @owners
 def join() -> ResponseReturnValue:
@@ -202,22 +222,25 @@ def _owned() -> dict[str, str]:
     return {one.restaurant_id: one.restaurant_name for one in mine}
 
 
-def _page(*, own: Form | None = None, joining: Form | None = None) -> ResponseReturnValue:
-    """``own`` or ``joining`` is the form that was refused."""
+def _page(*, own: Form | None = None, joining: Form | None = None, naming: Form | None = None) -> ResponseReturnValue:
+    """``own``, ``joining`` or ``naming`` is the form that was refused."""
     place = restaurant()
 
-    async def work(connection: Connection) -> tuple[OwnHouse | None, tuple[ListedHouse, ...]]:
-        return await chains.own_house(connection, place.id), await chains.listed(connection, place.id)
+    async def work(connection: Connection) -> tuple[OwnHouse | None, tuple[ListedHouse, ...], str]:
+        house, houses = await chains.own_house(connection, place.id), await chains.listed(connection, place.id)
+        return house, houses, await chains.name_of(connection, place.id)
 
-    house, houses = in_restaurant(work)
+    house, houses, name = in_restaurant(work)
     owned, inside = _owned(), {one.id for one in houses}
     page = render_template(
         "place/chain/chain.html",
         house=house,
         houses=houses,
+        name=name,
+        naming=naming or Form(saved={"name": name}),
         own=own or Form(saved=asdict(house) if house is not None else {}),
         joining=joining or Form(saved={} if house is not None else {"joining_called": place.name[:LONGEST_NAME]}),
         joinable={one: name for one, name in owned.items() if one not in inside},
         owned=owned,
     )
-    return page, 422 if own or joining else 200
+    return page, 422 if own or joining or naming else 200

@@ -297,6 +297,8 @@ ATTEMPTS: dict[Callable[..., Any], Attempt] = {
     chains.join: lambda conn, other, pii, sip: _joined(conn, other),
     chains.leave: lambda conn, other, pii, sip: chains.leave(conn, other.id),
     chains.remove: lambda conn, other, pii, sip: chains.remove(conn, other.user_id, other.id),
+    chains.name_of: lambda conn, other, pii, sip: chains.name_of(conn, other.id),
+    chains.rename: lambda conn, other, pii, sip: chains.rename(conn, other.user_id, "Mine"),
     chains.set_order: lambda conn, other, pii, sip: chains.set_order(conn, other.user_id, [other.id]),
     calls.recent: lambda conn, other, pii, sip: calls.recent(conn, pii=pii),
     calls.unconfirmed: lambda conn, other, pii, sip: calls.unconfirmed(conn, NOW, 50, pii=pii),

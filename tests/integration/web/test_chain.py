@@ -101,6 +101,22 @@ def test_an_owner_begins_a_chain_brings_a_house_in_orders_them_and_sets_when_a_s
     assert "House of the chain changed" in client.get(f"/place/{admin.pizza.id}/history").text
 
 
+def test_an_owner_gives_the_chain_another_name_that_every_house_has(admin: Admin, log_in: LogIn) -> None:
+    client = log_in(OWNER)
+    begin(client, admin)
+    told(admin)
+
+    assert send(client, admin.pizza.id, "/name", name="Harbour Group").status_code == 303
+    send(client, admin.pizza.id, "/name", name="Harbour Group")
+    refused = send(client, admin.pizza.id, "/name", name=" ")
+
+    assert refused.status_code == 422 and "Name of the chain: please fill this in." in refused.text
+    for house in (admin.pizza.id, admin.margot.id):
+        assert "Chain Harbour Group" in client.get(f"/place/{house}/chain").text
+    assert told(admin) == {admin.pizza.id}
+    assert logged(admin, admin.pizza.id)[-1] == "chain.renamed"
+
+
 REFUSED: tuple[tuple[str, dict[str, str], str], ...] = (
     ("", {**WISHES, "called": " "}, "Name of the house: please fill this in."),
     ("", {**WISHES, "called": "x" * 61}, "Name of the house: at most 60 characters"),
