@@ -319,10 +319,14 @@ class Answering(Messages):
             agent.misses = 0
         if agent.awaited == "confirm" and understood.yes and agent.not_found:
             return [self._ask_not_found(plainly=True)]
+        if agent.awaited == "confirm" and understood.yes and understood.unread:
+            return [self._ask(phrases.what_to_change, "items")]
         if agent.awaited == "confirm" and understood.yes:
             return [UseTool("confirm_order", {})]
         if agent.awaited == "confirm" and understood.no:
             return [self._ask(phrases.what_to_change, "items")]
+        if understood.no and not understood.done and understood.unread:
+            return self._missed()  # "no, …" with a wish that was not understood
         if understood.done or (understood.no and agent.awaited in ("anything_else", "items", "")):
             agent.done_ordering = True
             if "items" not in agent.missing:

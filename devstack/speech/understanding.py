@@ -66,6 +66,7 @@ class Understood:
     placed: Errand = ""  # what is wanted of an order of before
     unsure: tuple[str, ...] = ()
     once: tuple[str, ...] = ()
+    unread: bool = False  # names the menu, and nothing came of it
     halves: bool = False
     tampers: bool = False  # with prices or with what the assistant is told
     allergies: tuple[str, ...] = ()
@@ -153,6 +154,8 @@ def understand(
         placed=_errand(folded, lexicon),
         unsure=tuple(parsed.unsure),
         once=tuple(parsed.once),
+        unread=not (orders or parsed.unsure or parsed.once or halves or tampers or table or question)
+        and bool(find_mentions(words_of(ordering), vocabulary, lexicon, in_cart)),
         halves=halves or parsed.halves,
         tampers=tampers,
         allergies=allergies,

@@ -12,6 +12,7 @@ from devstack.speech.vocabulary import SIZE_WORDS
 from devstack.speech.words import stem, stems
 
 _ADDS = ("add", "ajout", "rajout")
+_FLAVOURED = ("flavored", "flavoured")
 _ONE = frozenset(("one", "un", "une"))
 
 
@@ -150,8 +151,11 @@ class Heads(Wishes):
             self._amount = self._carried = "regular"  # "no ham and extra cheese"
         if items and (self._names_the_head_again(token) or self._is_measured(token)):
             return
-        if self._sounds_so_in_list(mention, items):
+        if self._sounds_so_in_list(mention, items) or self._is_with_a_part(mention, items):
             self._note("regular", token.text)
+            return
+        if self._is_before_another(token, items):
+            self._begin().unknown.append(token.text)
             return
         if self._describes_unknown(mention):
             self._note("regular", f"{token.text} {self._tokens[self._at].text}")
@@ -184,6 +188,26 @@ class Heads(Wishes):
     def _sounds_so_in_list(self, mention: Mention, items: tuple[str, ...]) -> bool:
         """``With oat milk and cholate``: what a dish is to be with is no other dish for its sound alone."""
         return bool(items) and mention.misheard and self._listing and self._np is None and self._open is not None
+
+    def _is_with_a_part(self, mention: Mention, items: tuple[str, ...]) -> bool:
+        """``A latte with chocolate``, where only hot chocolate is called so: no drink more."""
+        before = self._before()
+        is_bound = self._bound or (before is not None and before.kind == "and")
+        if not items or not is_bound or not self._listing or self._amount != "regular" or self._role != "add":
+            return False
+        is_part = not any(one.whole for one in mention.readings) and not mention.values("option", "size")
+        return is_part and self._np is None and self._open is not None and not self._is_known(items)
+
+    def _is_before_another(self, token: Token, items: tuple[str, ...]) -> bool:
+        """``A chocolate latte``, where chocolate is a part of another's name."""
+        if not items or token.mention is None or any(one.whole for one in token.mention.readings):
+            return False
+        at = self._at + (self._at < len(self._tokens) and self._tokens[self._at].said in _FLAVOURED)
+        following = self._tokens[at].mention if at < len(self._tokens) and not self._tokens[at].stop else None
+        if following is None or self._next_stops() or self._role != "add" or not self._lexicon.is_head_last:
+            return False
+        whole = [one.value for one in following.readings if one.kind == "item" and one.whole]
+        return bool(whole) and not {*whole} & {*items}
 
     def _describes_unknown(self, mention: Mention) -> bool:
         """``Double chocolate``, where Double is an option of its own."""

@@ -80,7 +80,7 @@ ENGLISH = Lexicon(
     others=frozenset(("another one", "one more", "another of those", "one more of those")),
     common=words(
         "sauce sauces topping toppings dip dips mode "
-        "drink drinks beverage "
+        "drink drinks beverage version versions flavored flavoured "
         "pump pumps spoon spoons spoonful spoonfuls dash squirt squirts helping helpings "
         "anyway anyways box boxes tray trays packet packets bag bags jar "
         "a able about after afternoon again ahead alright am an anything are around as ask at babe back "
@@ -176,7 +176,8 @@ ENGLISH = Lexicon(
         r"(?: to (?:have|get|make|change|switch))? (?:it|that|this|them|those|these|my order|the order|mine)"
         r"(?: to be| to| in(?! (?:a|an|the|my)\b)| so that it s)?|"
         r"(?:it|that|this|they) (?:needs?|has|have|should|must|is supposed|was supposed|were supposed)(?: to)? be|"
-        r"(?:can|could|may) (?:i|we)(?: please)? (?:have|get) (?:it|that|this|them|those|these)(?: to be)?|"
+        r"(?:can|could|may) (?:i|we)(?: please)? (?:have|get) (?:it|that|this|them|those|these)"
+        r"(?: to be| in(?! (?:a|an|the|my)\b))?|"
         r"(?:can|could|would|will) you(?: please)? (?:make|do) (?:it|that|this|them|those|these))"
         r"(?: made)?(?= (?!at|by|for|around|on|to|in|please|now|today|as|too|also|then|deliver|if|because|and|but|or|"
         r"thank|when|back|again|off|out|up|sent|ready|here|there)\w)"

@@ -21,6 +21,8 @@ def call_to(slug: str, *said: str) -> TextCall:
     [
         ("Could I have a flat white? And I would like it in a tall cup please.", "1 Flat white", "tall"),
         ("A flat white and may I have it with a zorglub?", "1 Flat white", "zorglub"),
+        ("I'd like a flat white with chocolate, please.", "1 Flat white", "chocolate"),
+        ("A flat white with oat milk and chocolate", "1 Flat white + Oat milk", "chocolate"),
         ("A flat white, zorgly.", "1 Flat white", "zorgly"),
         ("A flat white with oat milk. And add zorglub too", "1 Flat white + Oat milk", "zorglub"),
         ("A zorgly flat white.|Yes, please, with oat milk and zorgly.", "1 Flat white + Oat milk", "zorgly"),
@@ -33,8 +35,16 @@ def test_what_nobody_knows_is_asked_about_and_the_dish_stays(said: str, line: st
     assert f"{asked} isn't on your order" in call.said
 
 
-def test_an_unknown_word_before_the_wishes_of_a_dish_is_of_its_name() -> None:
-    call = call_to("coffee", "I'd like an upside down oat milk flat white.")
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I'd like an upside down oat milk flat white.",
+        "Can I get a chocolate flat white?",
+        "I want a chocolate flavored flat white",
+    ],
+)
+def test_unknown_words_before_a_dish_are_of_its_name(said: str) -> None:
+    call = call_to("coffee", said)
     assert not call.cart.lines
     assert "Flat white instead?" in call.said
 
@@ -50,6 +60,8 @@ def test_an_unknown_word_before_the_wishes_of_a_dish_is_of_its_name() -> None:
             "A flat white with oat milk and can I have extra oat milk?",
             ["1 Flat white + Oat milk ; extra oat milk"],
         ),
+        ("coffee", "A flat white.|No, could I get that in decaf instead?", ["1 Flat white + Decaf"]),
+        ("coffee", "A flat white.|No, I'll take a decaf version of this.", ["1 Flat white + Decaf"]),
         ("coffee", "A flat white.|Let's change it to a decaf drink.", ["1 Flat white + Decaf"]),
         ("coffee", "A flat white.|Could I get a caramel flat white instead?", ["1 Flat white + Caramel syrup"]),
         ("coffee", "A flat white.|Could I get a zorgly flat white instead?|A flat white.", ["1 Flat white"]),
