@@ -155,7 +155,9 @@ async def _part(name: str, figures: Awaitable[list[Figure]]) -> list[Figure]:
     except Exception as error:  # the boundary: a part that fails must not keep the others from being measured
         traceback.print_exc(file=sys.stderr)
         found = [Figure(f"{name}: came to its end ({type(error).__name__})", 0, "", "= 1")]
-    print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    for one in found:  # a run that is broken off has told this much
+        print(f"  {one.figure}: {one.value:.4g} {one.unit}", file=sys.stderr, flush=True)
     return found
 
 

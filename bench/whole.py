@@ -26,6 +26,7 @@ from stores import connections
 from stores.postgres import Postgres
 
 CALLERS_AT_ONCE = 2
+RTP_PORT_MIN = 21_600  # away from a stack that the developer has running, and from the other benches'
 
 
 @dataclass
@@ -80,7 +81,7 @@ async def opened() -> AsyncIterator[Whole]:
         await engine.start()
         held.push_async_callback(engine.stop)
         endpoint = EngineEndpoint("one that takes an order by a script", engine.base_url, "bench")
-        stack = Stack(StackOptions(folder / "state", engine=endpoint), lambda _: None)
+        stack = Stack(StackOptions(folder / "state", rtp_port_min=RTP_PORT_MIN, engine=endpoint), lambda _: None)
         held.push_async_callback(stack.stop)
         await stack.start()
         postgres = Postgres(stack.platform_url, max_size=10)

@@ -372,8 +372,10 @@ class Stack:
                 "WEB_PUBLIC_URL": self.web_url,
                 "WEB_TWILIO_URL": self._page_calls_url,
                 "INTEGRATION_PRIVATE_TARGETS": "true",
+                "WEBHOOK_PRIVATE_TARGETS": "true",
             },
             "errand-runner": {"INTEGRATION_PRIVATE_TARGETS": "true", "WEB_PUBLIC_URL": self.web_url},
+            "webhook-sender": {"WEBHOOK_PRIVATE_TARGETS": "true"},
             "outbox-relay": {"PORT": str(self._relay_port)},
         }
 
