@@ -28,6 +28,8 @@ _NUMBER = re.compile(rf"(?P<wish>{_WISH})(?P<heard>{'|'.join(_AS_NUMBERS)}) (?P<
 _ALLERGIC = re.compile(r"\b(?:d['’])?allergi(?:e qu['’] ?|que )(?=aux?\b|à)", re.IGNORECASE)
 _TO_HER = re.compile(r"\ballergi(?:e|que),? qu['’]elle a (?=\w)", re.IGNORECASE)
 _ALLERGIC_TO = re.compile(r"\ballergie?(?:,? |-)?(?:qu['’]? ?[oôh]|c[oôa]|k)(?P<rest>[^\W\d_]{2,})", re.IGNORECASE)
+# "Allergique à l'œuf" as one word: that there is an allergy is known, and to what is asked.
+_ALLERGIC_WORD = re.compile(r"\ballergi(?!es?\b|ques?\b|s)\w+", re.IGNORECASE)
 _DOUBLED = re.compile(r"^(.)\1")
 _SIZES = frozenset().union(*SIZES)
 _IN_THE_NAME = re.compile(
@@ -52,7 +54,7 @@ def repaired(text: str, language: str, names: Set[str], *, of_name: bool = False
         return f"{found['wish']}{said.capitalize() if not found['wish'] else said} {found['name']}"
 
     text = _TO_HER.sub("allergique à la ", _ALLERGIC.sub("allergique ", _SEEK.sub("cherch", text)))
-    return _NUMBER.sub(number, _ALLERGIC_TO.sub(_to_what, text))
+    return _NUMBER.sub(number, _ALLERGIC_WORD.sub("allergique", _ALLERGIC_TO.sub(_to_what, text)))
 
 
 def _to_what(found: re.Match[str]) -> str:

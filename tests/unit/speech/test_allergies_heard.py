@@ -117,6 +117,7 @@ def test_an_allergy_is_one_however_its_words_were_parted(heard: str) -> None:
         ("allergie causeux", "allergique aux seux"),
         ("allergie collectose", "allergique aux lectose"),
         ("allergie qu'elle a moutarde", "allergique à la moutarde"),
+        ("allergicaleuse", "allergique"),
         ("allergique comme mon fils", "allergique comme mon fils"),
         ("une allergie connue", "une allergie connue"),
     ],
