@@ -11,8 +11,6 @@ import itertools
 from collections.abc import AsyncIterator
 from typing import Literal
 
-import aiohttp
-
 from functions.call_handler.engines import costs
 from functions.call_handler.engines.base import (
     CallerPauses,
@@ -35,6 +33,7 @@ from functions.call_handler.engines.base import (
 )
 from functions.call_handler.engines.costs import Usage
 from functions.call_handler.engines.hearing import Ear, RealtimeEar
+from functions.call_handler.engines.lean_http import LeanHttp
 from functions.call_handler.engines.sentences import Sentences
 from functions.call_handler.engines.speaking import SpeechModel, Voice
 from functions.call_handler.engines.text_models import (
@@ -82,7 +81,7 @@ class CascadeEngine:
         self._settings = settings
         self._ear = self._make_ear()
         self._on_event: OnEvent = lambda event: None
-        self._http: aiohttp.ClientSession | None = None
+        self._http: LeanHttp | None = None
         self._model: TextModel | None = None
         self._voice: Voice | None = None
         self._setup: Setup | None = None
@@ -118,7 +117,7 @@ class CascadeEngine:
         self._on_event = on_event
         await self._ear.connect(within_s)
         thinking = self._endpoint.thinking
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=within_s))
+        self._http = LeanHttp()
         kind = ChatModel if thinking.api == "chat" else MessagesModel
         self._model = kind(self._http, self._server(thinking))
         self._voice = self._make_voice(self._http)
@@ -130,7 +129,7 @@ class CascadeEngine:
             return GoogleEar(self._endpoint, self._settings, self._on_ear)
         return RealtimeEar(self._endpoint, self._settings, self._on_ear)
 
-    def _make_voice(self, http: aiohttp.ClientSession) -> Voice:
+    def _make_voice(self, http: LeanHttp) -> Voice:
         server = self._server(self._endpoint.speaking)
         if self._endpoint.speaking.api == "google":
             from functions.call_handler.engines.google_speaking import GoogleVoice
@@ -197,12 +196,12 @@ class CascadeEngine:
             closing.add_done_callback(_closing.discard)
             self._http = None
 
-    async def _close_parts(self, http: aiohttp.ClientSession) -> None:
+    async def _close_parts(self, http: LeanHttp) -> None:
         if self._reply is not None:
             await asyncio.wait({self._reply})
         if self._voice is not None:
             await self._voice.close()
-        await http.close()
+        http.close()
 
     # --- From the ear ---------------------------------------------------------------------------------------------
 

@@ -1,14 +1,8 @@
-"""Sentences as recordings, for an engine that may not say them in words of its own: 24 kHz PCM of a speech model.
-
-The HTTP client is loaded with the engine, in the thread of what a call needs later.
-"""
-
-import asyncio
-
-import aiohttp
+"""Sentences as recordings, for an engine that may not say them in words of its own: 24 kHz PCM of a speech model."""
 
 from functions.call_handler.engines import costs
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.engines.lean_http import LeanHttp
 from functions.call_handler.engines.speaking import SpeechModel
 from functions.call_handler.engines.text_models import ModelDownError, Server
 from functions.call_handler.settings import EngineSettings, SpeakingPlace
@@ -23,13 +17,11 @@ class Fixtures:
     def __init__(self, place: SpeakingPlace, settings: EngineSettings) -> None:
         self._place = place
         self._server = Server(place.url.rstrip("/"), settings.key_of(place.key), place.model)
-        self._http: aiohttp.ClientSession | None = None
+        self._http = LeanHttp()
 
     async def spoken(self, sentence: str, voice: str) -> tuple[bytes, Usage] | None:
         """Signed 16-bit little-endian mono of 24 kHz, and what it cost; None when it cannot be had as one fixture."""
         audio = bytearray()
-        if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
         model = SpeechModel(self._http, self._server)
         try:
             async for piece in model.pcm(sentence, self._place.voice or voice):
@@ -45,10 +37,4 @@ class Fixtures:
         return bytes(audio[: len(audio) // 2 * 2]), usage
 
     def close(self) -> None:
-        if self._http is not None:
-            closing = asyncio.get_running_loop().create_task(self._http.close())
-            _closing.add(closing)
-            closing.add_done_callback(_closing.discard)
-
-
-_closing: set[asyncio.Task[None]] = set()
+        self._http.close()

@@ -9,9 +9,9 @@ import audioop
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-import aiohttp
 import msgspec
 
+from functions.call_handler.engines.lean_http import LeanHttp
 from functions.call_handler.engines.text_models import FIRST_WITHIN_S, FOR_GOOD, STALL_S, ModelDownError, Server
 
 STEP_BYTES = 6  # three samples of 16 bits: one of 8 kHz
@@ -29,7 +29,7 @@ class Voice(Protocol):
 class SpeechModel:
     """A ``Voice``."""
 
-    def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
+    def __init__(self, http: LeanHttp, server: Server) -> None:
         self._http = http
         self._server = server
 
@@ -45,22 +45,21 @@ class SpeechModel:
 
     async def pcm(self, sentence: str, voice: str) -> AsyncIterator[bytes]:
         """24 kHz signed 16-bit little-endian mono, in pieces of any length. Raises ModelDownError."""
-        headers = {**self._server.bearer(), "content-type": "application/json"}
         body = {"model": self._server.model, "voice": voice, "input": sentence, "response_format": "pcm"}
         url = f"{self._server.url}/audio/speech"
         try:
             async with asyncio.timeout(FIRST_WITHIN_S):
-                answer = await self._http.post(url, headers=headers, data=msgspec.json.encode(body))
+                answer = await self._http.post(url, self._server.bearer(), msgspec.json.encode(body))
             async with answer:
                 if answer.status != 200:
                     raise ModelDownError(f"the speech model answered {answer.status}", answer.status in FOR_GOOD)
-                while chunk := await asyncio.wait_for(answer.content.readany(), STALL_S):
+                while chunk := await asyncio.wait_for(answer.read(), STALL_S):
                     yield chunk
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        except OSError as error:  # TimeoutError is an OSError
             raise ModelDownError(f"the speech model is away ({type(error).__name__})") from None
 
     async def close(self) -> None:
-        """The HTTP session is the cascade's."""
+        """The HTTP client is the cascade's."""
 
 
 def to_ulaw(pcm: bytes) -> bytes:

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-import aiohttp
 import msgspec
 
 from functions.call_handler.engines.base import Setup, Speaker, ToolCall
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.engines.lean_http import Answer, LeanHttp
 
 FIRST_WITHIN_S = 4.0
 STALL_S = 4.0
@@ -66,7 +66,7 @@ class Server(msgspec.Struct, frozen=True):
 class ChatModel:
     """``POST /chat/completions``."""
 
-    def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
+    def __init__(self, http: LeanHttp, server: Server) -> None:
         self._http = http
         self._server = server
 
@@ -107,7 +107,7 @@ class ChatModel:
 class MessagesModel:
     """``POST /v1/messages`` of Claude; the instructions and tools are cached there from turn to turn."""
 
-    def __init__(self, http: aiohttp.ClientSession, server: Server) -> None:
+    def __init__(self, http: LeanHttp, server: Server) -> None:
         self._http = http
         self._server = server
 
@@ -253,20 +253,20 @@ def _raise_for(event: Mapping[str, Any]) -> None:
 
 
 async def _events(
-    http: aiohttp.ClientSession, url: str, headers: Mapping[str, str], body: Mapping[str, Any]
+    http: LeanHttp, url: str, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> AsyncIterator[dict[str, Any]]:
     """The server-sent events of one answer, each a JSON object. Asked once more where the server is busy."""
     for is_last in (False, True):
         try:
             async with asyncio.timeout(FIRST_WITHIN_S):
-                answer = await http.post(url, headers=headers, data=msgspec.json.encode(body))
-        except (aiohttp.ClientError, OSError) as error:
+                answer = await http.post(url, headers, msgspec.json.encode(body))
+        except OSError as error:
             if is_last:
                 raise ModelDownError(f"the text model is away ({type(error).__name__})") from None
             continue
         async with answer:
             if answer.status == 200:
-                async for event in _lines(answer.content):
+                async for event in _lines(answer):
                     yield event
                 return
             if answer.status in FOR_GOOD or is_last:
@@ -281,15 +281,15 @@ def _pause_s(retry_after: str) -> float:
         return RETRY_AFTER_MOST_S / 2
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+async def _lines(answer: Answer) -> AsyncIterator[dict[str, Any]]:
     buffer, within_s = b"", FIRST_WITHIN_S
     while True:
         try:
             async with asyncio.timeout(within_s):
-                chunk = await stream.readany()
+                chunk = await answer.read()
         except TimeoutError:
             raise ModelDownError(f"the text model said nothing for {within_s:g} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise ModelDownError(f"the text model broke off ({type(error).__name__})") from None
         if not chunk:
             return

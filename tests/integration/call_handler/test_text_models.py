@@ -1,14 +1,15 @@
 """The text models' wire, in this process: what comes in pieces, what breaks, and what says nothing."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
 import pytest
 
 from functions.call_handler.engines import text_models
 from functions.call_handler.engines.base import Setup, ToolCall
 from functions.call_handler.engines.costs import Usage
+from functions.call_handler.engines.lean_http import LeanHttp
 from functions.call_handler.engines.text_models import (
     ChatModel,
     Entry,
@@ -45,7 +46,7 @@ async def models() -> AsyncIterator[FakeModels]:
 
 @pytest.fixture(params=["chat", "messages"])
 async def model(request: pytest.FixtureRequest, models: FakeModels) -> AsyncIterator[TextModel]:
-    async with aiohttp.ClientSession() as http:
+    with contextlib.closing(LeanHttp()) as http:
         if request.param == "chat":
             yield ChatModel(http, Server(models.url, "sk", "m"))
         else:
@@ -57,7 +58,7 @@ async def all_of(model: TextModel, entries: list[Entry]) -> list[Piece]:
 
 
 async def test_how_long_it_may_think_is_told_in_each_services_own_words(models: FakeModels) -> None:
-    async with aiohttp.ClientSession() as http:
+    with contextlib.closing(LeanHttp()) as http:
         await all_of(ChatModel(http, Server(models.url, "sk", "m", "none")), SAID)
         await all_of(MessagesModel(http, Server(models.url.removesuffix("/v1"), "sk", "m", "low")), SAID)
 
@@ -139,6 +140,5 @@ async def test_a_slow_first_word_and_a_stall_are_failures(
 
 
 async def test_a_server_that_is_not_there_is_a_failure(models: FakeModels) -> None:
-    async with aiohttp.ClientSession() as http:
-        with pytest.raises(ModelDownError, match="away"):
-            await all_of(ChatModel(http, Server("http://127.0.0.1:9/v1", "", "m")), SAID)
+    with contextlib.closing(LeanHttp()) as http, pytest.raises(ModelDownError, match="away"):
+        await all_of(ChatModel(http, Server("http://127.0.0.1:9/v1", "", "m")), SAID)

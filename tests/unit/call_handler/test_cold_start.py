@@ -55,6 +55,14 @@ def test_a_whole_call_never_loads_redis_py_or_the_openai_package() -> None:
     assert not loaded & {"redis", "valkey", "openai", "pydantic", "prometheus_client", "websockets"}
 
 
+def test_no_engine_loads_an_http_package_and_grpc_is_googles_alone() -> None:
+    engines = "functions.call_handler.engines"
+    loaded = modules_after(f"import {engines}.cascade, {engines}.live, {engines}.fixtures")
+
+    assert f"{engines}.lean_http" in loaded
+    assert not loaded & {"aiohttp", "httpx", "httpx2", "requests", "urllib3", "openai", "grpc"}
+
+
 def test_both_sockets_are_dialled_before_the_domain_is_loaded() -> None:
     loaded = modules_after(
         "import eventing.cloudevents, functions.call_handler.serving.lane, functions.call_handler.talking.dialling"
