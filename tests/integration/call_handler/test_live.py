@@ -105,9 +105,6 @@ async def exact(server: FakeLive, models: FakeModels) -> AsyncIterator[Talker]:
     made = Talker(server, SpeakingPlace(url=models.url, model="tts-1", voice="alloy"))
     yield made
     made.engine.close()
-    from functions.call_handler.engines import fixtures
-
-    await asyncio.gather(*fixtures._closing)
 
 
 async def test_the_session_starts_with_all_that_was_said_before(talker: Talker) -> None:
