@@ -36,6 +36,8 @@ _TO_SAY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _RESUME = re.compile(r"\b(?:resume|continue|cut off|carry on|go on|interrupted|reprends|reprenez|continuez?|coupee?)\b")
+_SENTENCE_ENDS = re.compile(r"[.!?…]\s+")
+MOST_SAID_AGAIN = 2  # in a row: a noise that comes again and again is not talked against
 
 
 class Agent(Memory):
@@ -88,7 +90,7 @@ class _TurnReply(Answering):
                 return self._permitted([UseTool("end_call", {})])
             return self._permitted([Say(f"{self._phrases.still_there} {self._agent.question}".strip())])
         if heard:  # sounds without words
-            return self._permitted(self._missed()) if self._turn.expects_reply else []
+            return self._permitted(self._cut_off() or self._missed()) if self._turn.expects_reply else []
         return self._permitted(self._unprompted())
 
     def _heard(self) -> list[str]:
@@ -100,6 +102,27 @@ class _TurnReply(Answering):
             elif isinstance(item, Message) and item.role == "user":
                 heard.append(item.text)
         return heard
+
+    def _cut_off(self) -> list[Action]:
+        """What a sound cut off is said again, from the beginning of its sentence; nothing where all was heard."""
+        agent = self._agent
+        said, heard = (" ".join(text.split()) for text in (agent.last_said, self._heard_last()))
+        if len(heard) >= len(said) or not said.startswith(heard) or agent.misses >= MOST_SAID_AGAIN:
+            return []
+        agent.misses += 1
+        begins = max((one.end() for one in _SENTENCE_ENDS.finditer(said) if one.end() < len(heard)), default=0)
+        return [Say(said[begins:])]
+
+    def _heard_last(self) -> str:
+        """What the caller has heard of the last answer, which may be several items."""
+        heard: list[str] = []
+        for item in reversed(self._turn.items):
+            if not isinstance(item, Message) or item.role != "assistant":
+                if heard:
+                    break
+                continue
+            heard.insert(0, item.text)
+        return " ".join(heard)
 
     def _unprompted(self) -> list[Action]:
         """``response.create`` with nothing new from the caller or a tool: a beginning, a call taken over, a nudge."""

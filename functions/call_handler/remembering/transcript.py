@@ -47,6 +47,12 @@ class Transcript:
         if item_id in self._by_item:
             self._by_item[item_id].cut = True
 
+    def text_of(self, item_id: str) -> str:
+        """What the assistant says in it, as far as it is known; of "" the greeting."""
+        greeting = (line for line in self._lines if line.who == "assistant" and not line.item_id)
+        line = self._by_item.get(item_id) if item_id else next(greeting, None)
+        return line.text if line is not None else ""
+
     def lines(self) -> list[TranscriptLine]:
         return [line for line in self._lines if line.text]
 

@@ -46,6 +46,7 @@ from functions.call_handler.talking.playback import Playback
 from functions.call_handler.talking.read_back import ReadBackWatch
 from functions.call_handler.talking.replies import Replies
 from functions.call_handler.talking.tool_loop import INTERRUPTED, ToolLoop
+from functions.call_handler.talking.unheard import Unheard
 from process import logs
 from protocols.media import BYTES_PER_MS
 
@@ -111,6 +112,7 @@ class Conversation:
         self._is_heard = False  # the engine that is here now
         self._is_ending = False  # its session
         self._replies = Replies()
+        self._unheard = Unheard()
         self._tool_rounds = 0
         self._tool_task: asyncio.Task[None] | None = None
         self._keypad = Keypad()
@@ -212,6 +214,7 @@ class Conversation:
     def pressed(self, digit: str) -> None:
         now = self._clock()
         self._keypad.pressed(digit, now)
+        self._unheard.words()
         self._read_back.pressed(digit, now)
 
     def transfer_failed(self) -> None:
@@ -257,7 +260,9 @@ class Conversation:
                 self._caller_said(engine, event)
             case CaptionFailed():
                 self._caller.no_words(event, self._clock())
+                self._unheard.words()
             case ReplyStarts():
+                self._unheard.forget()
                 self._replies.begins(event.reply_id)
                 self._patience.reply_started(self._clock())
             case ReplyAudioEnds():
@@ -277,6 +282,7 @@ class Conversation:
             engine.close()
         caller_was_speaking = self._caller.engine_lost()
         self._replies.lost()
+        self._unheard.forget()
         self._read_back.forget()  # a new engine has not read anything out
         self._patience.caller_paused()
         self._patience.engine_lost(bridge=not caller_was_speaking)
@@ -290,8 +296,11 @@ class Conversation:
         self._caller.begins(event, now)
         self._replies.talked_over()
         self.farewell.caller_speaks()
+        self._unheard.caller_speaks()
         if self._playback.idle(now) or self.farewell.under_way is not None:
             return
+        shares = self._playback.shares_heard(now)
+        self._unheard.cut((self._transcript.text_of(item), heard) for item, heard in shares)
         self._stop_playing(now)
         self._memory.barged_in(event.since_ms + (self._clock() - now) * 1000)
 
@@ -306,11 +315,13 @@ class Conversation:
     def _caller_pauses(self) -> None:
         now = self._clock()
         self._caller.pauses(now)
+        self._unheard.caller_pauses(now)
         self._patience.expect_reply(now, after_tools=self._replies.owed is not None)
 
     def _caller_said(self, engine: Engine, event: CallerSaid) -> None:
         kept, reminder = self._caller.words(engine, event, self._clock())
         if event.text:
+            self._unheard.words()
             self._caller.audio.understood()
             self._memory.said("caller", kept)
             self.on_said("caller", kept)
@@ -471,8 +482,11 @@ class Conversation:
         if not self._is_ending and engine.seconds_left < RENEW_BEFORE_S:
             self._is_ending = True
             self.on_session_ending()
+        rest = "" if self._caller.speaking or self._replies.under_way or self._tool_task else self._unheard.due(now)
         missing = self._patience.missing(now)
-        if missing is not None:
+        if rest:
+            self.speak(rest)
+        elif missing is not None:
             self._ask_again(missing)
         elif self._patience.turn_overdue(now):
             log.warning("the engine does not end the caller's turn: ended for it")

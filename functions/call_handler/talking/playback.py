@@ -109,6 +109,12 @@ class Playback:
         before = sum(ms for (item, _), ms in self._heard_before.items() if item == item_id)
         return before + sum(_played(segment, position) for segment in self._segments if segment.item_id == item_id)
 
+    def shares_heard(self, now: float) -> list[tuple[str, float]]:
+        """Of each item that is playing or waits for it, in order, how much of its queued audio was heard (0 to 1)."""
+        position = self.played_ms(now)
+        waiting = (one.item_id for one in self._segments if one.start_ms + one.length_ms > position)
+        return [(item, self.heard_ms(item, now) / self.length_ms(item)) for item in dict.fromkeys(waiting)]
+
     def clear(self, now: float) -> list[Cut]:
         """The queue was thrown away: what was cut, oldest first; empty when nothing was playing."""
         position = self.played_ms(now)

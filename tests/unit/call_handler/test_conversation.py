@@ -10,6 +10,7 @@ from functions.call_handler.engines.base import (
     CallerSpeaks,
     CallerTurn,
     CaptionFailed,
+    EngineEvent,
     EngineGone,
     ReplyAudio,
     ReplyAudioEnds,
@@ -31,6 +32,7 @@ from functions.call_handler.talking.patience import (
     TURN_AT_MOST_S,
     TURN_SILENT_S,
 )
+from functions.call_handler.talking.unheard import MOST_IN_A_ROW, WITHOUT_WORDS_S
 from tests.unit.call_handler.scene import QUIET, Engine, Scene
 
 pytestmark = pytest.mark.unit
@@ -681,3 +683,71 @@ async def test_an_engine_that_took_over_did_not_hear_the_turns_of_the_one_before
     scene.engine_says(CallerTurn("u1"), CallerSaid("u1", "A Regina.", Usage()))
 
     assert scene.keeper.recognitions == []
+
+
+# --- A sound without words ------------------------------------------------------------------------------------------
+
+WARNING = "The Hawaiian has milk in it. Shall I leave it out? Anything else?"
+
+
+async def cut_by_a_noise(scene: Scene, played_s: float) -> None:
+    """The warning takes six seconds."""
+    await scene.replies(WARNING, spoken_ms=6000)
+    scene.passes(played_s)
+    scene.engine_says(CallerSpeaks(), CallerPauses())
+
+
+def said_word_for_word(scene: Scene) -> list[str]:
+    return [act[1] for act in scene.engine.done if act[0] == "speak"]
+
+
+@pytest.mark.parametrize(
+    ("played_s", "again"), [(0.5, WARNING), (3.0, "Shall I leave it out? Anything else?"), (5.9, "Anything else?")]
+)
+async def test_what_a_noise_cut_off_is_said_again_from_its_sentence_on(
+    scene: Scene, played_s: float, again: str
+) -> None:
+    await cut_by_a_noise(scene, played_s)
+    scene.engine_says(CallerTurn("t1"), CallerSaid("t1", "", Usage()))
+    scene.passes(WITHOUT_WORDS_S - 0.1)
+    assert not said_word_for_word(scene)
+    scene.passes(0.2)
+    assert said_word_for_word(scene) == [again]
+
+
+async def test_what_is_cut_off_again_and_again_is_not_talked_against(scene: Scene) -> None:
+    for _ in range(MOST_IN_A_ROW + 2):
+        await cut_by_a_noise(scene, 0.5)
+        scene.passes(WITHOUT_WORDS_S + 0.1)
+    assert said_word_for_word(scene) == [WARNING] * MOST_IN_A_ROW
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        (CallerTurn("t1"), CallerSaid("t1", "No, thanks.", Usage())),
+        (CallerTurn("t1"), CaptionFailed("t1", "failed")),
+        (ReplyStarts("r9"),),
+    ],
+    ids=["words", "words that nobody wrote down", "a reply"],
+)
+async def test_what_is_answered_is_not_said_again(scene: Scene, then: tuple[EngineEvent, ...]) -> None:
+    await cut_by_a_noise(scene, 0.5)
+    scene.engine_says(*then)
+    scene.passes(WITHOUT_WORDS_S + 0.1)
+    assert not said_word_for_word(scene)
+
+
+async def test_a_reply_that_was_heard_is_not_said_again_after_a_noise(scene: Scene) -> None:
+    await cut_by_a_noise(scene, 6.5)
+    scene.passes(WITHOUT_WORDS_S + 0.1)
+    assert not said_word_for_word(scene)
+
+
+async def test_a_greeting_that_a_noise_cut_off_is_said_again_for_its_notices(scene: Scene) -> None:
+    scene.keeper.transcript.greeting("Hello, Harbour Pizza. I am an automatic assistant. What would you like?")
+    scene.playback.queue("", 0, 8 * 5000, 0.0)
+    scene.passes(2.0)
+    scene.engine_says(CallerSpeaks(), CallerPauses())
+    scene.passes(WITHOUT_WORDS_S + 0.1)
+    assert said_word_for_word(scene) == ["I am an automatic assistant. What would you like?"]

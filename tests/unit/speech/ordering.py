@@ -170,6 +170,13 @@ class TextCall:
         self.items.append(Message(id=new_id("item"), role="user", content=[Content(type="input_audio", transcript="")]))
         return self.respond(expects_reply=True)
 
+    def cut_off(self, after: str) -> str:
+        """What is said to a sound without words that cut the last reply off behind ``after``."""
+        said = next(one for one in reversed(self.items) if isinstance(one, Message))
+        assert said.text.startswith(after)
+        said.content[0].transcript = after
+        return self.unheard()
+
     def unsurely(self, sentence: str) -> str:
         """What is said to a name that speech-to-text hardly heard."""
         content = [Content(type="input_audio", transcript=sentence)]

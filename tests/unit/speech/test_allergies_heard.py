@@ -134,3 +134,16 @@ def test_an_allergen_that_may_as_well_be_another_is_asked_until_the_caller_agree
     assert not call.cart.allergies
     call.caller("Oui.")
     assert list(call.cart.allergies) == ["lait"]
+
+
+def test_a_warning_that_a_noise_cut_off_is_said_again_and_one_that_was_heard_is_not() -> None:
+    call = TextCall("en")
+    warning = call.caller("I have a milk allergy. A large Margherita please.")
+    assert "milk" in warning.lower()
+    begun = " ".join(warning.split()[:3])
+    assert call.cut_off(begun) == warning
+    assert call.cut_off(begun) == warning
+    assert call.cut_off(begun) != warning  # a noise that comes again and again
+    again = TextCall("en")
+    again.caller("I have a milk allergy. A large Margherita please.")
+    assert again.unheard() != warning
