@@ -107,7 +107,7 @@ def running_bridge(database: Database, redis_url: str, master_key: str, sink: in
     try:
         bridge.start()
         yield Scene(bridge, database, redis_url)
-        bridge.stop()
+        bridge.stop(within_s=PATIENCE_S)
     finally:
         _standing.remove(bridge)
     shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +144,7 @@ def starting(database: Database, redis_url: str, master_key: str) -> Iterator[St
 
     yield make
     for bridge in made:
-        bridge.stop()
+        bridge.stop(within_s=PATIENCE_S)
         print(bridge.log_text())
         shutil.rmtree(bridge.folder, ignore_errors=True)
 

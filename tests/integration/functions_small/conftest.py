@@ -25,9 +25,9 @@ from eventing.catalogue import Payload
 from eventing.cloudevents import Event, parse, to_binary
 from stores.migrate import migrate
 from tests.conftest import Database, Pools
+from tests.patience import PATIENCE_S
 from tests.shifted import clock
 
-START_S = 20
 Condition = Callable[[], Awaitable[object]]
 Eventually = Callable[[Condition], Awaitable[None]]
 
@@ -77,7 +77,7 @@ class StartFunction(Protocol):
     def __call__(self, name: str, **settings: str) -> contextlib.AbstractAsyncContextManager[Running]: ...
 
 
-async def wait_until(condition: Condition, within_s: float = START_S) -> None:
+async def wait_until(condition: Condition, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, f"not within {within_s} s"

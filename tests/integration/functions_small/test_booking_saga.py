@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from devstack.stand_ins.stripe import Stripe
 from devstack.stand_ins.twilio import Twilio
+from domain.calendars import BusyTimes
 from domain.errands import ForgetCustomer, ForgetInCalendar, KeepInCalendar, NoteCustomer
 from domain.reservations import CancelReason, Rules
 from domain.restaurant import Opening, Restaurant
@@ -23,7 +24,7 @@ from eventing.cloudevents import parse
 from eventing.reserving import Asked, NoTableFreeError
 from functions.errand_runner import booking_planning, consequences
 from integrations.tasks import Done, Refused
-from stores import audit, deposits, dining, erasures, errands, reservations, restaurants
+from stores import audit, calendar_copies, deposits, dining, erasures, errands, reservations, restaurants
 from stores.audit import Actor
 from stores.deposits import Deposit
 from stores.reservations import Reservation
@@ -53,6 +54,13 @@ class Tables(House):
             return await reserving.reserve(
                 connection, self.restaurant, asked, datetime.now(UTC), self.pii, source="/test"
             )
+
+    async def has_read_its_calendar(self) -> None:
+        """Without a busy time: else a booking waits for the calendar to answer."""
+        async with self.postgres.platform.platform() as connection:
+            (due,) = await calendar_copies.claim(connection, 1, 60)
+            now = datetime.now(UTC)
+            assert await calendar_copies.keep(connection, due, BusyTimes(now, now + timedelta(days=90)))
 
     async def cancel(self, booking: Reservation, reason: CancelReason) -> None:
         async with self.postgres.app.tenant(self.id) as connection:
@@ -345,6 +353,7 @@ async def test_a_calendar_does_not_cancel_what_the_staff_have_had_in_hand(
 async def test_a_guest_who_is_erased_is_forgotten_by_customer_files_and_calendars(house: Tables) -> None:
     files = await house.connect("crm", "hubspot", {}, {"token": "t"})
     calendar = await house.connect("calendar", "caldav", {"url": "http://127.0.0.1:9", "user": "u"}, {"password": "p"})
+    await house.has_read_its_calendar()
     booking = await house.book(2)
     await house.plan(made(house, booking))
     async with house.postgres.app.tenant(house.id) as connection:
