@@ -97,9 +97,9 @@ async def fill_with_deposits(postgres: Pools, restaurant_id: str) -> None:
         )
         for state, reference, due, changed in (
             ("closing", "cs_1", 11, 11),
-            ("awaited", "", 71, 100),
+            ("awaited", "", 101, 130),
             ("awaited", "cs_2", 9, 9),
-            ("awaited", "", 69, 100),
+            ("awaited", "", 99, 130),
             ("refund_due", "cs_3", 500, 61),
             ("refund_due", "cs_4", 500, 59),
             ("paid", "cs_5", 500, 500),
