@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from devstack.speech.halves import AddHalves
@@ -122,15 +123,26 @@ class OrderReader:
             first = next((one for one in phrases if one.role == "add"), Phrase())
             first.wishes += self._parsed.last.wishes
             first.notes += self._parsed.last.notes
-        replaced = [one for one in phrases if one.role == "old"]
-        for phrase in phrases:
+        _tell_new_from_old(phrases)
+        olds = [(at, one) for at, one in enumerate(phrases) if one.role == "old"]
+        taken_back = [at for at, one in olds if self._is_just_said(one, phrases[:at])]
+        replaced = [one for at, one in olds if at not in taken_back]
+        for at, phrase in enumerate(phrases):
             if phrase.told_apart:
                 self._told_apart(phrase)
-            elif phrase.role in ("remove", "deny"):
+            elif phrase.role in ("remove", "deny") or at in taken_back:
                 self._remove(phrase)
             elif phrase.role != "old":
                 self._say(phrase, replaced)
+        if len(replaced) < len(olds) - len(taken_back):  # one thing instead of several: the others go, too
+            for phrase in replaced:
+                self._remove(phrase)
         return self._intents
+
+    def _is_just_said(self, phrase: Phrase, before: Sequence[Phrase]) -> bool:
+        """``A burger, please. Instead of the burger a salad``: it stands in the same sentence, and in no cart."""
+        said = {item for one in before if one.role in ("add", "new", "correct") for item in one.items}
+        return not set(phrase.items) & set(self._in_cart) and bool(set(phrase.items) & said)
 
     # --- one phrase
 
@@ -381,6 +393,13 @@ def _traits_of(phrase: Phrase, *kinds: Literal["option", "size"]) -> tuple[Trait
     said = (wish for wish in phrase.wishes if wish.mention is not None and wish.amount == "regular")
     named = (wish.mention.values(*kinds) for wish in said if wish.mention is not None)
     return tuple(Trait(names) for names in named if names)
+
+
+def _tell_new_from_old(phrases: Sequence[Phrase]) -> None:
+    """``Instead of the burger, two salads``: what is counted behind what is named is what comes in its place."""
+    for old, one in pairwise(phrases):
+        if old.role == one.role == "old" and not old.quantity and one.quantity and not one.definite:
+            one.role = "new"
 
 
 def _without_headings(phrases: Sequence[Phrase]) -> list[Phrase]:

@@ -113,3 +113,37 @@ def test_what_is_wished_for_those_of_a_size_is_of_them() -> None:
 def test_one_of_several_is_taken_off(slug: str, said: str, lines: list[str]) -> None:
     call = call_to(slug, *said.split("|"))
     assert cart_is(call.cart, lines), call.lines
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "lines"),
+    [
+        (
+            "",
+            "One large Margherita and one cheeseburger, please. Sorry, instead of the cheeseburger, I would like two"
+            " Caesar salads.",
+            {("Margherita", 1), ("Caesar salad", 2)},
+        ),
+        ("", "A cheeseburger. Sorry, instead of the cheeseburger, two Caesar salads.", {("Caesar salad", 2)}),
+        ("", "A cheeseburger, no, a Caesar salad instead of the cheeseburger.", {("Caesar salad", 1)}),
+        ("A cheeseburger.", "Instead of the cheeseburger, two Caesar salads.", {("Caesar salad", 2)}),
+        ("A cheeseburger.", "Two Caesar salads instead of the cheeseburger.", {("Caesar salad", 2)}),
+        (
+            "A cheeseburger and a Caesar salad.",
+            "A large Margherita instead of the cheeseburger and the Caesar salad.",
+            {("Margherita", 1)},
+        ),
+    ],
+)
+def test_what_comes_instead_comes_and_what_it_replaces_goes(first: str, then: str, lines: set[tuple[str, int]]) -> None:
+    call = TextCall("en")
+    if first:
+        call.caller(first)
+    call.caller(then)
+    assert {(item, quantity) for quantity, item, *_ in call.lines} == lines
+
+
+def test_what_comes_instead_in_french() -> None:
+    call = TextCall("fr")
+    call.caller("Une grande Reine et un steak haché. Pardon, au lieu du steak haché, deux mousses au chocolat.")
+    assert {(item, quantity) for quantity, item, *_ in call.lines} == {("Reine", 1), ("Mousse au chocolat", 2)}
