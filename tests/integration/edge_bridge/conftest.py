@@ -102,7 +102,8 @@ async def seed(database: Database, master_key: str) -> None:
 def running_bridge(database: Database, redis_url: str, master_key: str, sink: int, **settings: str) -> Iterator[Scene]:
     """A bridge with a folder of its own; ``sink`` is the port of its handler. Who waited in vain in one test takes no
     handler from the callers of the next."""
-    settings = {"OVERLOAD_WAIT_S": "-,-,-,-", "OVERLOAD_UNSERVED": "-,-,-,-"} | settings
+    never = "-,-,-,-"
+    settings = {"OVERLOAD_WAIT_S": never, "OVERLOAD_UNSERVED": never, "OVERLOAD_PLACES": never} | settings
     folder = Path(tempfile.mkdtemp(prefix="alloresto-bridge-"))
     bridge = BridgeProcess(folder, database.platform_url, redis_url, master_key, sink, (), **settings)
     _standing.append(bridge)
