@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -150,9 +151,9 @@ async def restaurant_id(postgres: Pools) -> str:
 
 
 @pytest.fixture
-async def own_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
+async def own_server(open_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
     """A migrated Postgres that this test may stop and start."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("own") / "postgres", durable=False)
+    server = EmbeddedPostgres(open_folder / f"own-{uuid.uuid4().hex}", durable=False)
     server.start()
     await migrate(
         server.url(),

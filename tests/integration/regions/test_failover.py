@@ -128,12 +128,14 @@ def regions(tmp_path: Path) -> Iterator[list[Region]]:
         region.stop()
 
 
-async def test_a_lost_regions_lines_ring_in_the_other_one(regions: list[Region], tmp_path: Path) -> None:
-    primary = EmbeddedPostgres(tmp_path / "home")
+async def test_a_lost_regions_lines_ring_in_the_other_one(
+    regions: list[Region], tmp_path: Path, open_folder: Path
+) -> None:
+    primary = EmbeddedPostgres(open_folder / "home")
     primary.start()
     async with SipRegistrar({"margot": "secret"}) as trunk:
         line = await write_line(primary, trunk)
-        replica = EmbeddedReplica(tmp_path / "away", primary)
+        replica = EmbeddedReplica(open_folder / "away", primary)
         replica.start()
         home, away = Region(tmp_path / "region-a", "home", primary), Region(tmp_path / "region-b", "away", replica)
         regions += [home, away]
