@@ -135,7 +135,8 @@ class Hour:
         waiting = {
             "till": orders,
             "printer": orders,
-            "texts": 2 * orders + BOOKINGS,  # each order's page to pay on is told of, too
+            # Each order's page to pay on is told of, too; whose guest has left an address is told by mail alone.
+            "texts": 2 * (orders - ORDERS) + BOOKINGS,
             "mail": 2 * ORDERS,
             "payments (pages)": orders,
             "payments (refunds)": REFUNDS,
