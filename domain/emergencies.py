@@ -10,6 +10,10 @@ import re
 from functools import cache
 
 from domain.names import fold
+from domain.phrases import wording_for
+from domain.restaurant import Restaurant
+
+EMERGENCY = "emergency"  # why a caller in danger is put through
 
 # Where another number than Europe's 112 is the one to call.
 _NUMBERS = {"US": "911", "CA": "911"}
@@ -26,6 +30,13 @@ def is_emergency(said: str) -> bool:
 
 def emergency_number(country: str) -> str:
     return _NUMBERS.get(country, "112")
+
+
+def told_in_danger(restaurant: Restaurant) -> str:
+    """Whom to call, and that they are put through where the restaurant has a number for that."""
+    words = wording_for(restaurant.language)
+    said = words.emergency if restaurant.fallback_number else words.emergency_alone
+    return said.format(number=emergency_number(restaurant.country))
 
 
 @cache

@@ -7,16 +7,14 @@ from datetime import datetime
 
 from domain.agreement import NOTHING_READ, Agreement, require_agreement
 from domain.carts import MAX_NAME
-from domain.emergencies import emergency_number, is_emergency
+from domain.emergencies import EMERGENCY, emergency_number, is_emergency, told_in_danger
 from domain.errors import Refused
 from domain.left_messages import KINDS, LeftMessage
 from domain.names import person_name
 from domain.phone_numbers import E164, InvalidNumberError, one_form
 from domain.phrases.messages import message_wording
-from domain.tool_outcomes import KeepMessage, OrderState, ReadBack, ToolAnswer, Transfer, words_of
+from domain.tool_outcomes import KeepMessage, OrderState, ReadBack, ToolAnswer, Transfer
 from domain.tool_parameters import NO_CALL, Arguments
-
-EMERGENCY = "emergency"
 
 
 def leave_message(state: OrderState, arguments: Arguments, now: datetime) -> ToolAnswer:
@@ -56,14 +54,11 @@ def _asked(state: OrderState, phone: str, spoken: str, say: str) -> ToolAnswer:
 
 def _to_a_person(state: OrderState) -> ToolAnswer:
     """Nobody in danger waits for somebody to read it."""
-    restaurant, words = state.restaurant, words_of(state)
-    number, team = emergency_number(restaurant.country), restaurant.fallback_number
+    restaurant, team = state.restaurant, state.restaurant.fallback_number
     message = "Somebody is in danger: no message is taken. The caller is put through; say its sentence."
-    refused = Refused("emergency", message, (), "message", subject=number)
-    say = (words.emergency if team else words.emergency_alone).format(number=number)
-    return ToolAnswer(
-        replace(state, agreement=NOTHING_READ), say, Transfer(team, EMERGENCY) if team else None, refused=refused
-    )
+    refused = Refused("emergency", message, (), "message", subject=emergency_number(restaurant.country))
+    transfer = Transfer(team, EMERGENCY) if team else None
+    return ToolAnswer(replace(state, agreement=NOTHING_READ), told_in_danger(restaurant), transfer, refused=refused)
 
 
 def _number(said: str, country: str) -> str:

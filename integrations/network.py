@@ -21,6 +21,8 @@ from domain import webhooks
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 AT_ONCE = 32
+OF_SUSPECTS = AT_ONCE // 2
+"""Of these for all places together that have failed since they last answered: the rest is told in time."""
 LONGEST_ANSWER = 1_000_000
 """Bytes."""
 

@@ -363,10 +363,9 @@ COLUMNS = (
 
 # The condition of the index call_log_missed, word for word.
 _MISSED = "(missed_reason <> '' or outcome in ('abandoned', 'busy', 'failed', 'lost'))"
-_WITHOUT_WORDS = (
-    f"select {COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted,"
-    " null::bytea as messages_encrypted from call_log"
-)
+WORDS = "transcript, unconfirmed_encrypted, messages_encrypted"
+NO_WORDS = "'[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted, null::bytea as messages_encrypted"
+_WITHOUT_WORDS = f"select {COLUMNS}, {NO_WORDS} from call_log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -458,8 +457,7 @@ async def unconfirmed(
 async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -> LoggedCall:
     """With its transcript and its cart. Raises NotFoundError."""
     row = await conn.fetchrow(
-        f"select {COLUMNS}, transcript, unconfirmed_encrypted, messages_encrypted from call_log where id = $1"
-        " order by started_at desc limit 1",
+        f"select {COLUMNS}, {WORDS} from call_log where id = $1 order by started_at desc limit 1",
         call_id,
     )
     if row is None:
@@ -468,7 +466,7 @@ async def get(conn: Connection, call_id: str, *, pii: PiiCipher | None = None) -
 
 
 def call_of(row: asyncpg.Record, pii: PiiCipher | None) -> LoggedCall:
-    """A row of COLUMNS, transcript, unconfirmed_encrypted and messages_encrypted."""
+    """A row of COLUMNS, and of WORDS or NO_WORDS."""
     reader = RowReader(pii, row["restaurant_id"])
     caller = reader.text("caller", row["caller_encrypted"])
     messages = left_messages.read(reader, row["messages_encrypted"])

@@ -198,6 +198,11 @@ async def _try_all_now(conn: Database, connection_id: str) -> None:
     )
 
 
+def unsealed(pii: PiiCipher, restaurant_id: str, sealed: bytes | None) -> dict[str, str]:
+    """A connection's secrets by name; none of None. Raises CipherError."""
+    return {} if sealed is None else msgspec.json.decode(pii.decrypt(restaurant_id, sealed), type=dict[str, str])
+
+
 def _sealed(pii: PiiCipher, restaurant_id: str, secrets: Mapping[str, str]) -> bytes | None:
     return pii.encrypt(restaurant_id, msgspec.json.encode(dict(secrets)).decode()) if secrets else None
 

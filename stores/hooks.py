@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import msgspec
-
+from stores import connections
 from stores.ciphers import CipherError, PiiCipher
 from stores.postgres import Connection
 
@@ -27,10 +26,10 @@ async def find(conn: Connection, connection_id: str, pii: PiiCipher) -> Hook | N
     if row is None or row["secrets_encrypted"] is None:
         return None
     try:
-        text = pii.decrypt(row["restaurant_id"], row["secrets_encrypted"])
+        secrets = connections.unsealed(pii, row["restaurant_id"], row["secrets_encrypted"])
     except CipherError:
         return None
-    return Hook(connection_id, row["restaurant_id"], row["provider"], msgspec.json.decode(text, type=dict[str, str]))
+    return Hook(connection_id, row["restaurant_id"], row["provider"], secrets)
 
 
 async def is_new(conn: Connection, hook: Hook, message_id: str) -> bool:

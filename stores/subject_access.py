@@ -46,7 +46,7 @@ async def calls_of(
 ) -> tuple[LoggedCall, ...]:
     """The newest first, with what was said and the carts."""
     rows = await conn.fetch(
-        f"select {calls.COLUMNS}, transcript, unconfirmed_encrypted, messages_encrypted from call_log"
+        f"select {calls.COLUMNS}, {calls.WORDS} from call_log"
         " where caller_hash = any($1::bytea[])"
         " order by started_at desc, id limit $2",
         list(caller_hashes),

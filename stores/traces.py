@@ -130,8 +130,7 @@ async def listed(
     narrowing.by("(missed_reason <> '' or outcome = any({0}::text[]))", list(calls.NOT_SERVED) if missed else None)
     narrowing.below(after, "started_at", "text")
     rows = await conn.fetch(
-        f"select {calls.COLUMNS}, '[]'::jsonb as transcript, null::bytea as unconfirmed_encrypted,"
-        " null::bytea as messages_encrypted, r.name,"
+        f"select {calls.COLUMNS}, {calls.NO_WORDS}, r.name,"
         " coalesce(l.number, '') as number"
         f" from (select * from call_log{narrowing.where} order by started_at desc, id limit $1) as call_log"
         " join restaurant r on r.id = call_log.restaurant_id left join phone_line l on l.id = phone_line_id"

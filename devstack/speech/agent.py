@@ -25,6 +25,7 @@ from devstack.speech.messages import LEAVE_MESSAGE
 from devstack.speech.protocol.items import FunctionCallOutput, Item, Message
 from devstack.speech.protocol.session_config import NamedTool
 from devstack.speech.tool_calls import Answered, ReportedLine, UseTool, answered, put_right
+from domain.sentences import from_sentence_at
 
 __all__ = ["Action", "Agent", "Say", "TurnContext"]
 
@@ -36,7 +37,6 @@ _TO_SAY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _RESUME = re.compile(r"\b(?:resume|continue|cut off|carry on|go on|interrupted|reprends|reprenez|continuez?|coupee?)\b")
-_SENTENCE_ENDS = re.compile(r"[.!?…]\s+")
 MOST_SAID_AGAIN = 2  # in a row: a noise that comes again and again is not talked against
 
 
@@ -110,8 +110,7 @@ class _TurnReply(Answering):
         if len(heard) >= len(said) or not said.startswith(heard) or agent.misses >= MOST_SAID_AGAIN:
             return []
         agent.misses += 1
-        begins = max((one.end() for one in _SENTENCE_ENDS.finditer(said) if one.end() < len(heard)), default=0)
-        return [Say(said[begins:])]
+        return [Say(from_sentence_at(said, len(heard) - 1))]
 
     def _heard_last(self) -> str:
         """What the caller has heard of the last answer, which may be several items."""

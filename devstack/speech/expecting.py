@@ -36,7 +36,7 @@ _ANSWERED: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]] = {
     "en": (),
     "fr": (
         (
-            re.compile(r"\ballergie\b"),
+            _ALLERGY_ASKED["fr"],
             f" {', '.join(words_in('fr'))}. Aux œufs. Aux arachides. Au lait. À la moutarde.",
         ),
         (re.compile(r"\bquelle heure\b"), " À dix-neuf heures. À vingt heures trente. Vers midi."),

@@ -214,9 +214,15 @@ class Call:
         saved, incoming, memory = profile.checkpoint, self._incoming, self._memory
         cart = carts.new_cart(profile.menu, str(uuid.uuid4()))
         state = OrderState(
-            profile.restaurant, profile.menu, profile.faq, cart, incoming.call_id, called_at=incoming.received_at
+            profile.restaurant,
+            profile.menu,
+            profile.faq,
+            cart,
+            incoming.call_id,
+            called_at=incoming.received_at,
+            chain=profile.chain,
+            caller_known=bool(incoming.caller),
         )
-        state = replace(state, chain=profile.chain, caller_known=bool(incoming.caller))
         if saved is not None:
             state = resume.restored_state(state, saved)
             memory.restore(saved)

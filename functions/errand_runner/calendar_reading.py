@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import msgspec
 from prometheus_client import Counter
 
 from domain.calendars import BusyTimes
@@ -22,7 +21,7 @@ from integrations.catalogue import PROVIDERS
 from integrations.network import Network
 from integrations.tasks import Later, TellsTime
 from process import logs
-from stores import calendar_copies
+from stores import calendar_copies, connections
 from stores.calendar_copies import Due
 from stores.ciphers import CipherError
 from stores.postgres import Postgres
@@ -74,7 +73,8 @@ class CalendarReader(Claims[Due]):
         if provider is None:
             return Later(f"this release knows no provider {one.provider!r}")
         try:
-            adapter = provider.open(self._network, one.settings, self._secrets(one))
+            secrets = connections.unsealed(self._pii, one.restaurant_id, one.secrets)
+            adapter = provider.open(self._network, one.settings, secrets)
             if not isinstance(adapter, TellsTime):
                 return Later(f"{provider.label} tells nothing of its time")
             since, ahead = one.asked_at - LOOK_BACK, timedelta(days=one.horizon_days + 1) + LONGEST_STAY
@@ -87,12 +87,6 @@ class CalendarReader(Claims[Due]):
         except Exception as error:  # the boundary: an adapter's fault must not cost the other calendars
             log.exception("a calendar's adapter failed", provider=one.provider)
             return Later(f"a fault of ours ({type(error).__name__})")
-
-    def _secrets(self, one: Due) -> dict[str, str]:
-        """Raises CipherError."""
-        if one.secrets is None:
-            return {}
-        return msgspec.json.decode(self._pii.decrypt(one.restaurant_id, one.secrets), type=dict[str, str])
 
     async def _settle(self, one: Due, said: BusyTimes | Later) -> None:
         async with self._tenants.tenant(one.restaurant_id) as connection:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 from prometheus_client import Counter, Histogram
 
 from domain import errands as rules
@@ -22,7 +21,7 @@ from functions._claims import Claims
 from functions.errand_runner import consequences, objections
 from functions.errand_runner.situation import Home
 from integrations.catalogue import PROVIDERS
-from integrations.network import AT_ONCE, Network
+from integrations.network import AT_ONCE, OF_SUSPECTS, Network
 from integrations.tasks import Done, Later, Outcome, Refused, Task
 from process import logs
 from stores import connections, errands
@@ -32,7 +31,6 @@ from stores.postgres import Postgres
 
 PRICE = "message.price"
 OF_ONE_CONNECTION = 4
-OF_SUSPECTS = AT_ONCE // 2
 ATTEMPT_TIMEOUT_S = 30.0  # shorter than a lease
 
 errands_total = Counter("errands_total", "Attempts at an errand, by what came of it.", ["to", "outcome"])
@@ -120,7 +118,8 @@ class Runner(Claims[Claimed]):
             if unwanted := await objections.against(self._home, self._tenants, one, work):
                 return Refused(unwanted, ours=True)
             known = {**self._defaults.get(one.provider, {}), **one.settings}
-            adapter = provider.open(self._network, known, self._secrets(one))
+            secrets = connections.unsealed(self._pii, one.restaurant_id, one.secrets)
+            adapter = provider.open(self._network, known, secrets)
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
                 return _storable(await adapter.perform(self._task(one, work)))
         except TRANSIENT as error:
@@ -136,12 +135,6 @@ class Runner(Claims[Claimed]):
     @staticmethod
     def _task(one: Claimed, work: AnyWork) -> Task:
         return Task(one.id, one.restaurant_id, one.key, one.attempt, work, one.doubtful, one.created_at)
-
-    def _secrets(self, one: Claimed) -> dict[str, str]:
-        """Raises CipherError."""
-        if one.secrets is None:
-            return {}
-        return msgspec.json.decode(self._pii.decrypt(one.restaurant_id, one.secrets), type=dict[str, str])
 
     async def _settle(self, one: Claimed, work: AnyWork | None, outcome: Outcome, service: str) -> None:
         async with self._tenants.tenant(one.restaurant_id) as connection:

@@ -17,7 +17,7 @@ from eventing import integrators
 from eventing.cloudevents import STRUCTURED_CONTENT_TYPE
 from eventing.serving import TRANSIENT
 from functions._claims import Claims
-from integrations.network import AT_ONCE, Answer, Network
+from integrations.network import AT_ONCE, OF_SUSPECTS, Answer, Network
 from process import logs
 from stores import audit, webhooks
 from stores.ciphers import CipherError, PiiCipher
@@ -25,7 +25,6 @@ from stores.postgres import Postgres
 from stores.webhooks import Claimed
 
 OF_ONE_ENDPOINT = 4
-OF_SUSPECTS = AT_ONCE // 2
 GONE = 410
 ACTOR = audit.Actor("AlloResto")
 

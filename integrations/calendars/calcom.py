@@ -2,10 +2,9 @@
 hosts, as it has tables.
 
 Written from Cal.com's public reference, version 2024-08-13 of its bookings and 2024-09-04 of its slots, and its page of
-webhooks; not yet tried
-with a real account. Cal.com knows no key of ours, so each booking carries its reservation in ``metadata``, and where
-one may be there already the upcoming ones are looked through. It asks for an e-mail address of who comes; guests at the
-phone have none, so it gets the restaurant's own.
+webhooks; not yet tried with a real account. Cal.com knows no key of ours, so each booking carries its reservation in
+``metadata``, and where one may be there already the upcoming ones are looked through. It asks for an e-mail address of
+who comes; guests at the phone have none, so it gets the restaurant's own.
 """
 
 from __future__ import annotations

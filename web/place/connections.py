@@ -230,10 +230,13 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
     calendar, now = None, datetime.now(UTC)
     if connected is not None:
         known, owner = connected.id, restaurant().id
+        reads_calendar = connected.service == "calendar" and connected.disabled_at is None
 
         async def work(connection: Connection) -> tuple[tuple[Errand, ...], tuple[MonthlyCost, ...], Calendar | None]:
             told = await errands.of_connection(connection, owner, known, LOG_PAGE + 1, after)
             costs = await message_costs.of_provider(connection, owner, provider.name, MONTHS)
+            if not reads_calendar:
+                return told, costs, None
             return told, costs, await calendar_copies.of_restaurant(connection, owner, now, now + CLOSED_WITHIN)
 
         told, costs, calendar = in_restaurant(work)
@@ -251,7 +254,7 @@ def _page(form: Form, provider: Provider, connected: Connected | None, status: i
         defaults={field.name for field in provider.fields if _has_default(provider, field)},
         secrets_old=_are_old(connected),
         notices=_notices(provider, connected),
-        calendar=calendar if connected and connected.service == "calendar" and not connected.disabled_at else None,
+        calendar=calendar,
         calendar_known=calendar is not None and calendar.tells(now, now),
         most_closed=MOST_CLOSED,
     )

@@ -76,8 +76,8 @@ def restored_state(fresh: OrderState, saved: checkpoints.Checkpoint) -> OrderSta
     open_wishes = tuple(OpenWish(dish) for dish in saved.open_wishes)  # the caller speaks before one can be settled
     known = replace(agreed, offered=saved.offered, warned=saved.marks.warned, open_wishes=open_wishes)
     known = replace(known, house_known=saved.house_known, offers_made=tuple(saved.offers_made))
-    known = replace(known, messages=tuple(saved.messages))
-    return replace(known, order_misses=saved.order_misses, changing=saved.changing, found=saved.changing)
+    told = tuple(saved.messages)
+    return replace(known, order_misses=saved.order_misses, changing=saved.changing, found=saved.changing, messages=told)
 
 
 def begun_anew(saved: checkpoints.Checkpoint, restaurant_id: str, menu: Menu) -> checkpoints.Checkpoint:

@@ -17,7 +17,7 @@ import msgspec
 
 from domain.card_numbers import without_card_numbers
 from domain.chains import House
-from domain.emergencies import emergency_number, is_emergency
+from domain.emergencies import EMERGENCY, is_emergency, told_in_danger
 from domain.errors import Refused
 from domain.left_messages import LeftMessage
 from domain.menu import Menu
@@ -62,7 +62,6 @@ log = logs.get(__name__)
 
 REMEMBERED_CALLS = 1000
 MOST_NESTED = 200  # lists and objects in a tool's arguments; Python reads no more than some hundred within each other
-EMERGENCY = "emergency"  # why a caller in danger is put through
 
 
 def _refusal(code: str, message: str, say: str = "") -> dict[str, Any]:
@@ -167,12 +166,10 @@ class ToolLoop:
             return ""
         self._is_emergency = True
         restaurant = self.state.restaurant
-        words, number = wording_for(restaurant.language), emergency_number(restaurant.country)
         log.warning("the caller speaks of an emergency")
-        if not restaurant.fallback_number:
-            return words.emergency_alone.format(number=number)
-        self.closing = Transfer(restaurant.fallback_number, EMERGENCY)
-        return words.emergency.format(number=number)
+        if restaurant.fallback_number:
+            self.closing = Transfer(restaurant.fallback_number, EMERGENCY)
+        return told_in_danger(restaurant)
 
     def caller_turn(self) -> None:
         """The caller said something, in words or by keys."""

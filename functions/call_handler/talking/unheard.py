@@ -7,24 +7,12 @@ of a recording must not be lost to a noise.
 Pure: times are arguments (seconds, any monotonic clock).
 """
 
-import re
 from collections.abc import Iterable
+
+from domain.sentences import from_sentence_at
 
 WITHOUT_WORDS_S = 2.0  # from the caller's pause
 MOST_IN_A_ROW = 2  # a noise that comes again and again is not talked against
-
-_SENTENCES = re.compile(r"(?<=[.!?…])\s+")
-
-
-def rest_of(text: str, heard: float) -> str:
-    """``text`` without the sentences that lie within its first part, the share ``heard`` of it."""
-    until = heard * len(text)
-    for sentence in _SENTENCES.finditer(text):
-        if sentence.end() > until:
-            begins = max((one.end() for one in _SENTENCES.finditer(text, 0, sentence.start())), default=0)
-            return text[begins:]
-    last = max((one.end() for one in _SENTENCES.finditer(text)), default=0)
-    return text[last:]
 
 
 class Unheard:
@@ -37,8 +25,7 @@ class Unheard:
 
     def cut(self, parts: Iterable[tuple[str, float]]) -> None:
         """Of each text that was being played or waited for it, which share was heard."""
-        self._rest = " ".join(rest_of(text, heard) for text, heard in parts if text)
-        self._due_at = None
+        self._rest = " ".join(from_sentence_at(text, heard * len(text)) for text, heard in parts if text)
 
     def caller_pauses(self, now: float) -> None:
         self._due_at = now + WITHOUT_WORDS_S if self._rest else None

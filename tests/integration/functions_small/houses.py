@@ -11,7 +11,7 @@ import msgspec
 
 from domain.errands import Service
 from eventing import ordering
-from eventing.catalogue import OrderCancelled, OrderConfirmed, Payload
+from eventing.catalogue import OrderCancelled, OrderConfirmed, Payload, ReservationMade
 from eventing.cloudevents import Event
 from functions.errand_runner import planning
 from functions.errand_runner.situation import Home
@@ -20,6 +20,7 @@ from stores.ciphers import PiiCipher
 from stores.errands import Errand
 from stores.kitchen import Move
 from stores.order_links import OrderLinks
+from stores.reservations import Reservation
 from tests.conftest import Database, Pools
 from tests.integration.functions_small.conftest import Running, StartFunction
 from tests.integration.stores.samples import make_menu, make_order
@@ -57,6 +58,18 @@ class House:
     async def connect_twilio(self, url: str, **settings: str) -> None:
         given = {"url": url, "account": "AC1", "sender": "+33757000000"} | settings
         await self.connect("messages", "twilio", given, {"token": "secret"})
+
+    def reservation_made(self, booking: Reservation) -> ReservationMade:
+        """The event that tells of it, without its tables."""
+        return ReservationMade(
+            restaurant_id=self.id,
+            reservation_id=booking.id,
+            status=booking.status,
+            starts_at=booking.starts_at,
+            ends_at=booking.ends_at,
+            covers=booking.covers,
+            table_ids=(),
+        )
 
     async def order(self, caller: str = CALLER, confirmed_at: datetime | None = None) -> OrderConfirmed:
         """An order that is in the database, and the event that tells of it."""

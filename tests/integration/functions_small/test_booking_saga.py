@@ -19,7 +19,6 @@ from domain.errands import ForgetCustomer, ForgetInCalendar, KeepInCalendar, Not
 from domain.reservations import CancelReason, Rules
 from domain.restaurant import Opening, Restaurant
 from eventing import deposit_settling, depositing, forgetting, reserving
-from eventing.catalogue import ReservationMade
 from eventing.cloudevents import parse
 from eventing.reserving import Asked, NoTableFreeError
 from functions.errand_runner import booking_planning, consequences
@@ -355,7 +354,7 @@ async def test_a_guest_who_is_erased_is_forgotten_by_customer_files_and_calendar
     calendar = await house.connect("calendar", "caldav", {"url": "http://127.0.0.1:9", "user": "u"}, {"password": "p"})
     await house.has_read_its_calendar()
     booking = await house.book(2)
-    await house.plan(made(house, booking))
+    await house.plan(house.reservation_made(booking))
     async with house.postgres.app.tenant(house.id) as connection:
         await connection.execute(
             "update errand set state = 'done', settled_at = now(), reference = '77' where connection_id = $1", files.id
@@ -380,18 +379,6 @@ async def test_a_guest_who_is_erased_is_forgotten_by_customer_files_and_calendar
     kept = "select work_encrypted from errand where kind = 'customer.forget'"
     async with house.postgres.platform.platform() as connection:
         assert await connection.fetchval(kept) is None  # the number was kept for this alone
-
-
-def made(house: Tables, booking: Reservation) -> ReservationMade:
-    return ReservationMade(
-        restaurant_id=house.id,
-        reservation_id=booking.id,
-        status=booking.status,
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        covers=booking.covers,
-        table_ids=(),
-    )
 
 
 async def test_a_guest_who_is_erased_is_not_told_to_customer_files_any_more(house: Tables) -> None:

@@ -16,7 +16,6 @@ from devstack.stand_ins.caldav import CalDav
 from domain.calendars import Span
 from domain.restaurant import Opening
 from eventing import reserving
-from eventing.catalogue import ReservationMade
 from eventing.reserving import Asked, NoTableFreeError
 from functions.errand_runner.calendar_reading import CalendarReader
 from functions.errand_runner.runner import Runner
@@ -183,7 +182,7 @@ async def test_while_the_calendar_is_away_a_call_has_a_table_that_is_confirmed_o
     assert (await place.ask(call_id="call-1", note="by the window")).status == "held"
     assert (await place.ask()).status == "confirmed"  # a program's own
     await place.refused(call_id="call-2")  # the tables are all had
-    await place.plan(made(place, booking))
+    await place.plan(place.reservation_made(booking))
     runner = Runner(place.postgres.platform, place.postgres.app, place.network, place.home)
     await runner.round()
     assert await place.status(booking) == "held"
@@ -212,15 +211,3 @@ async def test_of_two_who_ask_for_the_last_table_beside_a_closed_evening_one_has
     (full,) = (one for one in said if isinstance(one, NoTableFreeError))
     assert sum(isinstance(one, Reservation) for one in said) == 1
     assert full.others and all(one + timedelta(minutes=105) <= AT or one >= AT + 5 * HOUR for one in full.others)
-
-
-def made(place: Place, booking: Reservation) -> ReservationMade:
-    return ReservationMade(
-        restaurant_id=place.id,
-        reservation_id=booking.id,
-        status=booking.status,
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        covers=booking.covers,
-        table_ids=(),
-    )

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from domain.emergencies import EMERGENCY
 from domain.tools import Transfer
-from functions.call_handler.talking.tool_loop import EMERGENCY
 from tests.unit.call_handler.scene import Scene
 
 pytestmark = pytest.mark.unit

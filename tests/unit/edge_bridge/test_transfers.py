@@ -1,14 +1,15 @@
 """Whom a caller may be put through to, and what becomes of a REFER."""
 
 import asyncio
-from collections.abc import Collection
+import contextlib
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 
 import pytest
 
 from domain.restaurant import Restaurant
 from domain.trunks import TrunkOptions
-from edge_bridge.calls.legs import Legs, LegSound, dial_of
+from edge_bridge.calls.legs import Leg, Legs, LegSound, dial_of
 from edge_bridge.calls.transfers import Refer, is_allowed
 from edge_bridge.entrances.sip import link
 from edge_bridge.entrances.sip.gate.proxying import HOP
@@ -148,24 +149,31 @@ class Signallers:
     def hang_up(self, handle: Handle) -> None: ...
 
 
+@contextlib.asynccontextmanager
+async def second_leg(dialler: Signallers, names: TrunkNames, at: str) -> AsyncIterator[Leg]:
+    """One that ``dialler`` has begun; ended by the far end."""
+    ports = PortRange("127.0.0.71", 20_600, 20_640)
+    legs = dialler.legs = Legs(RtpNode(asyncio.get_running_loop(), ports, Pacer()), "192.0.2.1", Straight(names))
+    legs.attach(dialler)
+    async with asyncio.timeout(PATIENCE_S):
+        while (leg := await legs.dial(LINE, f"sip:0612340000@{at}")) is None:
+            await asyncio.sleep(0.02)  # its ports are listened to first
+    yield leg
+    legs.ended(link.first_dialled(1), 200)
+    ports.close()
+    await names.close()
+
+
 async def test_an_address_that_is_out_of_service_is_left_for_the_next_one_and_tried_last_from_then_on() -> None:
     async def ask(name: str) -> SrvAnswer:
         return SrvAnswer((Srv(10, 0, 5070, "127.0.0.3"), Srv(20, 0, 5060, "127.0.0.2")), 60)
 
     names = TrunkNames(ask)
     dialler = Signallers(sends_the_first=True)
-    ports = PortRange("127.0.0.71", 20_600, 20_640)
-    legs = dialler.legs = Legs(RtpNode(asyncio.get_running_loop(), ports, Pacer()), "192.0.2.1", Straight(names))
-    legs.attach(dialler)
-    async with asyncio.timeout(PATIENCE_S):
-        while (leg := await legs.dial(LINE, "sip:0612340000@trunk.test")) is None:
-            await asyncio.sleep(0.02)  # its ports are listened to first
-    assert leg.handle == link.first_dialled(1)
-    assert dialler.routes == [f"sip:127.0.0.3:5070;lr;{HOP}", f"sip:127.0.0.2:5060;lr;{HOP}"]
-    assert (await names.targets("trunk.test"))[-1] == ("127.0.0.3", 5070)
-    legs.ended(link.first_dialled(1), 200)
-    ports.close()
-    await names.close()
+    async with second_leg(dialler, names, "trunk.test") as leg:
+        assert leg.handle == link.first_dialled(1)
+        assert dialler.routes == [f"sip:127.0.0.3:5070;lr;{HOP}", f"sip:127.0.0.2:5060;lr;{HOP}"]
+        assert (await names.targets("trunk.test"))[-1] == ("127.0.0.3", 5070)
 
 
 async def test_a_leg_that_one_signaller_cannot_send_is_sent_by_another() -> None:
@@ -174,17 +182,9 @@ async def test_a_leg_that_one_signaller_cannot_send_is_sent_by_another() -> None
 
     names = TrunkNames(ask)
     dialler = Signallers(sends_the_first=False)
-    ports = PortRange("127.0.0.71", 20_600, 20_640)
-    legs = dialler.legs = Legs(RtpNode(asyncio.get_running_loop(), ports, Pacer()), "192.0.2.1", Straight(names))
-    legs.attach(dialler)
-    async with asyncio.timeout(PATIENCE_S):
-        while (leg := await legs.dial(LINE, "sip:0612340000@192.0.2.7")) is None:
-            await asyncio.sleep(0.02)  # its ports are listened to first
-    assert (leg.handle, leg.over.is_set()) == (link.first_dialled(1), False)
-    assert dialler.not_again == [(), (0,)]
-    legs.ended(link.first_dialled(1), 200)
-    ports.close()
-    await names.close()
+    async with second_leg(dialler, names, "192.0.2.7") as leg:
+        assert (leg.handle, leg.over.is_set()) == (link.first_dialled(1), False)
+        assert dialler.not_again == [(), (0,)]
 
 
 async def test_what_a_leg_hears_late_is_a_fifth_of_a_second_at_most() -> None:

@@ -216,5 +216,13 @@ class TextCall:
         return FunctionCallOutput(id=new_id("item"), call_id=call.call_id, output=json.dumps(outcome.result))
 
 
+def call_to(slug: str, *said: str) -> TextCall:
+    """A call of that restaurant in its language, in which so much was said."""
+    state = restaurant_named(slug)
+    call = TextCall(state.restaurant.language, state=state)
+    call.caller(*said)
+    return call
+
+
 def _assistant(text: str) -> Message:
     return Message(id=new_id("item"), role="assistant", content=[Content(type="output_audio", transcript=text)])

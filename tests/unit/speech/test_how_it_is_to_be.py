@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.speech.ordering import TextCall, cart_is, restaurant_named
+from tests.unit.speech.ordering import call_to, cart_is
 
 pytestmark = pytest.mark.unit
-
-
-def call_to(slug: str, *said: str) -> TextCall:
-    state = restaurant_named(slug)
-    call = TextCall(state.restaurant.language, state=state)
-    call.caller(*said)
-    return call
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,9 @@ from dataclasses import replace
 import pytest
 
 from devstack.speech.protocol.items import Content, Message, new_id
-from tests.unit.speech.ordering import TextCall, restaurant_named
+from tests.unit.speech.ordering import TextCall, call_to, restaurant_named
 
 pytestmark = pytest.mark.unit
-
-
-def call_to(slug: str) -> TextCall:
-    state = restaurant_named(slug)
-    return TextCall(state.restaurant.language, state=state)
 
 
 def system(text: str) -> Message:
